@@ -1,0 +1,54 @@
+"""Authority as an object that can be granted, seen and revoked."""
+
+from django.db import models
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
+
+from cases.history import Tracked, tracked
+from cases.ids import new_id
+from cases.models import Tenant
+from cases.models.policies import CODE
+from cases.vocabulary import Risk
+
+from .types import ActionType
+
+
+class ApprovalAuthority(Tracked):
+    """“Refunds up to 5,000 USD”. Who holds ``exercise`` on it may approve so far and no further."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="authorities")
+    code = models.CharField(max_length=50, validators=[CODE])
+    name = models.CharField(max_length=120)
+    action_type = models.ForeignKey(ActionType, on_delete=models.PROTECT, related_name="authorities")
+    max_amount = models.DecimalField(max_digits=18, decimal_places=3, null=True, blank=True, help_text="Empty: actions without money only.")
+    currency = models.CharField(max_length=3, blank=True, default="")
+    max_impact = models.CharField(max_length=8, choices=Risk, default=Risk.MEDIUM)
+
+    history = tracked()
+
+    class Meta:
+        default_permissions = ()
+        verbose_name_plural = "approval authorities"
+        permissions = (("exercise", "Approve within this authority"),)
+        constraints = (
+            models.UniqueConstraint(fields=("tenant", "code"), name="authority_codes_are_unique"),
+            models.CheckConstraint(
+                condition=models.Q(max_amount=None, currency="") | (models.Q(max_amount__gt=0) & ~models.Q(currency="")),
+                name="an_amount_has_a_currency",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AuthorityUserPermission(UserObjectPermissionBase):
+    """guardian's direct rows: one user may exercise one authority."""
+
+    content_object = models.ForeignKey(ApprovalAuthority, on_delete=models.CASCADE)
+
+
+class AuthorityGroupPermission(GroupObjectPermissionBase):
+    """guardian's direct rows: one role group may exercise one authority."""
+
+    content_object = models.ForeignKey(ApprovalAuthority, on_delete=models.CASCADE)

@@ -1,0 +1,33 @@
+"""The database's clock, and the only way round it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+
+from django.db import connection
+
+_pretended: ContextVar[datetime | None] = ContextVar("pretended", default=None)
+
+
+def db_now() -> datetime:
+    """The instant at which the current statement runs, as PostgreSQL sees it, in UTC.
+
+    Leases, deadlines and expiries compare against this and never against a worker's own clock,
+    which may be minutes off.
+    """
+    if pretended := _pretended.get():
+        return pretended
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]
+
+
+@contextmanager
+def pretend_now(at: datetime) -> Iterator[None]:
+    """Within this block services believe that it is ``at``: for the demo world's past and for tests."""
+    token = _pretended.set(at)
+    try:
+        yield
+    finally:
+        _pretended.reset(token)

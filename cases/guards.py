@@ -1,0 +1,55 @@
+"""What the database itself refuses, as SQL for migrations: edits of append-only tables and illegal state changes.
+
+Plain triggers and not django-pgtrigger's: those step aside for anybody who sets a session variable. These are
+``ENABLE ALWAYS``, so that a replication role does not pass them either; only the table's owner can disable them,
+and the runtime role of production owns nothing. Tests flush through ``tests/conftest.py``.
+"""
+
+from collections.abc import Iterable
+
+from django.db.migrations import RunSQL
+
+from .states import Move, legal_moves
+
+
+def append_only(table: str) -> RunSQL:
+    """Refuse UPDATE, DELETE and TRUNCATE on ``table``, whoever asks and however."""
+    return RunSQL(
+        f"""
+        CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, TG_OP
+                USING ERRCODE = 'restrict_violation';
+        END $$;
+        CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON "{table}"
+            FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+        ALTER TABLE "{table}" ENABLE ALWAYS TRIGGER append_only;
+        """,
+        reverse_sql=f'DROP TRIGGER append_only ON "{table}";',
+    )
+
+
+def legal_state(table: str, initial: Iterable[str], moves: tuple[Move, ...]) -> RunSQL:
+    """Let ``table.state`` begin in ``initial`` only and change by ``moves`` only."""
+    starts = ", ".join(f"'{state}'" for state in sorted(initial))
+    pairs = ", ".join(f"('{source}', '{target}')" for source, target in sorted(legal_moves(moves)))
+    return RunSQL(
+        f"""
+        CREATE OR REPLACE FUNCTION "{table}_legal_state"() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                IF NEW.state NOT IN ({starts}) THEN
+                    RAISE EXCEPTION '% cannot begin as %', TG_TABLE_NAME, NEW.state USING ERRCODE = 'check_violation';
+                END IF;
+            ELSIF NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN ({pairs}) THEN
+                RAISE EXCEPTION '% cannot go from % to %', TG_TABLE_NAME, OLD.state, NEW.state
+                    USING ERRCODE = 'check_violation';
+            END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER legal_state BEFORE INSERT OR UPDATE ON "{table}"
+            FOR EACH ROW EXECUTE FUNCTION "{table}_legal_state"();
+        ALTER TABLE "{table}" ENABLE ALWAYS TRIGGER legal_state;
+        """,
+        reverse_sql=f'DROP TRIGGER legal_state ON "{table}"; DROP FUNCTION "{table}_legal_state"();',
+    )

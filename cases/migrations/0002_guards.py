@@ -1,0 +1,30 @@
+"""What the database refuses: see ``cases.guards``."""
+
+from django.db import migrations
+
+from cases import states
+from cases.guards import append_only, legal_state
+
+APPEND_ONLY = (
+    "cases_draft",
+    "cases_caseevent",
+    "cases_policyversion",
+    "cases_rulefailure",
+    "cases_denial",
+    "cases_historicalautomationswitch",
+    "cases_historicalcase",
+    "cases_historicalmembership",
+    "cases_historicalpolicy",
+    "cases_historicaltenant",
+    "cases_historicaltriggercondition",
+    "cases_historicalwebhookendpoint",
+)
+
+
+class Migration(migrations.Migration):
+    dependencies = (("cases", "0001_initial"),)
+
+    operations = (
+        legal_state("cases_case", states.INITIAL, states.MOVES),
+        *map(append_only, APPEND_ONLY),
+    )

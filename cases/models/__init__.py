@@ -1,0 +1,35 @@
+"""The ground floor's tables."""
+
+from .audit import Denial
+from .cases import Case
+from .content import Content
+from .drafts import Draft, Release
+from .events import CaseEvent
+from .idempotency import IdempotencyKey
+from .outbox import Delivery, WebhookEndpoint
+from .people import Membership, TenantGroupPermission, TenantUserPermission, User
+from .policies import Policy, PolicyVersion, RuleFailure, TriggerCondition
+from .switch import AutomationSwitch
+from .tenants import Tenant
+
+__all__ = [
+    "AutomationSwitch",
+    "Case",
+    "CaseEvent",
+    "Content",
+    "Delivery",
+    "Denial",
+    "Draft",
+    "IdempotencyKey",
+    "Membership",
+    "Policy",
+    "PolicyVersion",
+    "Release",
+    "RuleFailure",
+    "Tenant",
+    "TenantGroupPermission",
+    "TenantUserPermission",
+    "TriggerCondition",
+    "User",
+    "WebhookEndpoint",
+]

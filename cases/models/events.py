@@ -1,0 +1,85 @@
+"""The timeline that people read and the outbox that webhooks are sent from."""
+
+from django.conf import settings
+from django.db import models
+
+from ..history import XactIdField
+from ..ids import new_id, to_wire
+from .tenants import Tenant
+
+
+class CaseEvent(models.Model):
+    """Append-only: what happened, who, when, with what. No free text: that rests in ``note``."""
+
+    class Kind(models.TextChoices):
+        OPENED = "case.opened", "Opened"
+        AUTO_APPROVED = "case.auto_approved", "Approved automatically"
+        DRAFT_REQUESTED = "case.draft_requested", "New draft requested"
+        DRAFT_RECEIVED = "case.draft_received", "New draft received"
+        REDRAFT_OVERDUE = "case.redraft_overdue", "No new draft came in time"
+        DECIDED = "case.decided", "Decided"
+        UNDONE = "case.undone", "Decision undone"
+        RECALLED = "case.recalled", "Recalled"
+        REOPENED = "case.reopened", "Reopened"
+        WITHDRAWN = "case.withdrawn", "Withdrawn"
+        ESCALATED = "case.escalated", "A person was asked for"
+        SATISFACTION = "case.satisfaction", "Satisfaction reported"
+        AUDITED = "case.audited", "Automatic approval confirmed"
+        SLA_BREACHED = "case.sla_breached", "Deadline missed"
+        ACTION_PENDING = "action.pending", "Action waits for approval"
+        ACTION_APPROVED = "action.approved", "Action approved"
+        ACTION_REJECTED = "action.rejected", "Action rejected"
+        ACTION_EXECUTED = "action.executed", "Action executed"
+        ACTION_FAILED = "action.failed", "Action failed"
+        ACTION_UNKNOWN = "action.unknown", "Action's result unknown"
+        ACTION_EXPIRED = "action.expired", "Action expired"
+        ACTION_CANCELLED = "action.cancelled", "Action cancelled"
+        AUTOMATION_STOPPED = "automation.stopped", "Automation stopped"
+        AUTOMATION_RESUMED = "automation.resumed", "Automation resumed"
+        EXPORT_READY = "export.ready", "Export ready"
+
+    # Told to people in the timeline, and to nobody else.
+    INTERNAL = frozenset(
+        {
+            Kind.DRAFT_RECEIVED,
+            Kind.REDRAFT_OVERDUE,
+            Kind.UNDONE,
+            Kind.ESCALATED,
+            Kind.SATISFACTION,
+            Kind.AUDITED,
+            Kind.ACTION_CANCELLED,
+        }
+    )
+
+    PREFIX = "evt"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, null=True, on_delete=models.PROTECT, related_name="+", help_text="None: all tenants.")
+    case = models.ForeignKey("cases.Case", null=True, on_delete=models.PROTECT, related_name="events")
+    subject = models.CharField(max_length=60, blank=True, default="", help_text="The wire id of what else it is about: an action, an export.")
+    kind = models.CharField(max_length=24, choices=Kind)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    data = models.JSONField(default=dict)
+    note = models.OneToOneField("cases.Content", null=True, on_delete=models.PROTECT, related_name="+")
+    note_digest = models.BinaryField(null=True)
+    request_id = models.CharField(max_length=64, blank=True, default="")
+    xid = XactIdField()
+
+    class Meta:
+        default_permissions = ()
+        indexes = (
+            models.Index(fields=["case", "id"], name="event_timeline"),  # Read by the timeline.
+            models.Index(fields=["tenant", "-id"], name="event_newest"),  # Read by the audit section.
+        )
+
+    def __str__(self) -> str:
+        return self.get_kind_display()
+
+    @property
+    def wire_id(self) -> str:
+        return to_wire(self.PREFIX, self.pk)
+
+    @property
+    def is_public(self) -> bool:
+        return self.kind not in self.INTERNAL

@@ -1,0 +1,97 @@
+"""Who acts: people, service accounts and the system itself."""
+
+from uuid import UUID
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
+
+from ..history import Tracked, tracked
+from ..ids import new_id
+from ..vocabulary import Role
+from .tenants import Tenant
+
+SYSTEM_ID = UUID("00000000-0000-7000-8000-000000000001")
+
+
+class User(AbstractUser):
+    """One identity, whoever or whatever holds it."""
+
+    class AccountKind(models.TextChoices):
+        PERSON = "person", "Person"
+        SERVICE = "service", "Service account"
+        SYSTEM = "system", "System"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    kind = models.CharField(max_length=7, choices=AccountKind, default=AccountKind.PERSON)
+    oidc_subject = models.CharField(  # noqa: DJ001 - unique, and absent for most.
+        max_length=255, null=True, blank=True, unique=True, help_text="One person, one identity at the sign-in provider."
+    )
+
+    class Meta(AbstractUser.Meta):
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.get_full_name() or self.username
+
+    @property
+    def is_person(self) -> bool:
+        return self.kind == self.AccountKind.PERSON
+
+    @property
+    def is_service(self) -> bool:
+        return self.kind == self.AccountKind.SERVICE
+
+    @property
+    def is_system(self) -> bool:
+        return self.pk == SYSTEM_ID
+
+
+def system_actor() -> User:
+    """The actor of everything that nobody asked for just now; its row is made after each migrate. No query."""
+    user = User(id=SYSTEM_ID, username="system", first_name="Countersign", kind=User.AccountKind.SYSTEM, is_active=False)
+    user._state.adding = False
+    return user
+
+
+class Membership(Tracked):
+    """A user's place in a tenant. ``roles`` name the tenant's role groups; ``people.assign_roles`` keeps them in step."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="memberships")
+    roles = ArrayField(models.CharField(max_length=20, choices=Role), default=list, blank=True)
+    is_active = models.BooleanField(default=True)
+    away_from = models.DateTimeField(null=True, blank=True)
+    away_until = models.DateTimeField(null=True, blank=True)
+    delegate = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="Stands in while this person is away."
+    )
+
+    history = tracked()
+
+    class Meta:
+        default_permissions = ()
+        constraints = (
+            models.UniqueConstraint(fields=("user", "tenant"), name="one_membership_per_tenant"),
+            models.CheckConstraint(
+                condition=models.Q(away_until=None) | models.Q(away_from__lt=models.F("away_until")),
+                name="away_ends_after_it_began",
+            ),
+            models.CheckConstraint(condition=~models.Q(delegate=models.F("user")), name="nobody_delegates_to_themselves"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user} at {self.tenant}"
+
+
+class TenantUserPermission(UserObjectPermissionBase):
+    """guardian's direct rows: a right of one user over one tenant."""
+
+    content_object = models.ForeignKey(Tenant, on_delete=models.CASCADE)
+
+
+class TenantGroupPermission(GroupObjectPermissionBase):
+    """guardian's direct rows: a right of one role group over one tenant."""
+
+    content_object = models.ForeignKey(Tenant, on_delete=models.CASCADE)

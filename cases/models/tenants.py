@@ -1,0 +1,73 @@
+"""A tenant: the wall that every row stands behind."""
+
+from zoneinfo import available_timezones
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, RegexValidator
+from django.db import models
+
+from ..history import Tracked, tracked
+from ..ids import new_id
+
+SLUG = RegexValidator(r"^[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?$", "Lower-case letters, digits and hyphens, up to 50.")
+
+
+def known_time_zone(name: str) -> None:
+    if name not in available_timezones():
+        raise ValidationError("Unknown time zone %(name)s: use an IANA name such as Europe/Berlin.", params={"name": name})
+
+
+class Tenant(Tracked):
+    """One customer of the installation. Rights over its cases, policies and people stand on this object."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    slug = models.CharField(max_length=50, unique=True, validators=[SLUG], help_text="Its name in the API; never changes.")
+    name = models.CharField(max_length=120)
+    time_zone = models.CharField(max_length=60, default="UTC", validators=[known_time_zone])
+    is_active = models.BooleanField(default=True)
+    undo_seconds = models.PositiveSmallIntegerField(
+        default=10,
+        validators=[MaxValueValidator(600)],
+        help_text="How long a decision can be undone before anything leaves the house.",
+    )
+    redraft_minutes = models.PositiveIntegerField(
+        default=240, help_text="How long a case waits for a new draft before it comes back to a person."
+    )
+    max_drafts = models.PositiveSmallIntegerField(default=3, help_text="After so many drafts a person decides.")
+    fallback_language = models.CharField(max_length=35, default="en")
+
+    history = tracked()
+
+    class Meta:
+        ordering = ("slug",)
+        default_permissions = ()
+        permissions = (
+            ("view_tenant", "See the tenant and its settings"),
+            ("change_tenant", "Change the tenant's settings"),
+            ("submit_case", "Send cases and drafts"),
+            ("withdraw_case", "Withdraw a case"),
+            ("view_case", "See cases"),
+            ("view_customer", "See customers unmasked"),
+            ("reopen_case", "Reopen a decided case, recall an automatic approval"),
+            ("view_policy", "See policies"),
+            ("change_policy", "Change policies"),
+            ("view_people", "See people, their roles and skills"),
+            ("change_people", "Change people, their roles and tokens"),
+            ("view_queue", "See queues and deadlines"),
+            ("change_queue", "Change queues and deadlines"),
+            ("view_automation", "See whether automation is on"),
+            ("stop_automation", "Stop automation"),
+            ("resume_automation", "Resume automation"),
+            ("propose_action", "Propose actions"),
+            ("view_action", "See actions, their types and authorities"),
+            ("change_action", "Change action types, impact rules and authorities"),
+            ("view_review", "See reviews"),
+            ("view_audit", "See the audit trail"),
+            ("view_metrics", "See metrics"),
+            ("export_data", "Export data"),
+            ("view_webhook", "See webhooks and deliveries"),
+            ("change_webhook", "Change webhooks, resend deliveries"),
+        )
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,123 @@
+"""Who may do and see what: one question for every door.
+
+Rights stand on the object that owns them (``Tenant``, ``Queue``, ``ApprovalAuthority``) as guardian permissions of the
+tenant's role groups. A right counts only for an active member of the object's tenant.
+"""
+
+from typing import Any
+
+from django.db.models import Model, QuerySet
+from guardian.shortcuts import get_objects_for_user
+
+from .errors import NotPermitted
+from .models import Case, Membership, Tenant, User
+from .vocabulary import Role
+
+_LOOK = {"view_tenant", "view_case", "view_automation", "view_queue"}
+_REVIEW = _LOOK | {"view_review", "view_policy"}
+_SUPERVISE = _REVIEW | {
+    "view_customer",
+    "withdraw_case",
+    "reopen_case",
+    "stop_automation",
+    "view_people",
+    "view_metrics",
+    "view_action",
+    "export_data",
+}
+
+# Per role its rights on the tenant, on each of the tenant's queues, and on its authorities.
+TENANT_RIGHTS: dict[Role, frozenset[str]] = {
+    Role.REVIEWER: frozenset(_REVIEW),
+    Role.SENIOR_REVIEWER: frozenset(_REVIEW | {"view_customer", "view_action"}),
+    Role.APPROVER: frozenset(_REVIEW | {"view_customer", "view_action"}),
+    Role.SUPERVISOR: frozenset(_SUPERVISE | {"change_queue", "resume_automation"}),
+    Role.COMPLIANCE: frozenset(_SUPERVISE - {"withdraw_case", "reopen_case"} | {"view_audit", "view_webhook"}),
+    Role.TENANT_ADMIN: frozenset(
+        _SUPERVISE
+        | {
+            "change_tenant",
+            "change_policy",
+            "change_people",
+            "change_queue",
+            "change_action",
+            "resume_automation",
+            "view_webhook",
+            "change_webhook",
+            "view_audit",
+        }
+    ),
+    Role.INTEGRATION: frozenset(_LOOK | {"submit_case", "withdraw_case", "propose_action", "view_action", "view_customer"}),
+}
+QUEUE_RIGHTS: dict[Role, frozenset[str]] = {
+    Role.REVIEWER: frozenset({"work_queue"}),
+    Role.SENIOR_REVIEWER: frozenset({"work_queue"}),
+    Role.SUPERVISOR: frozenset({"work_queue", "supervise_queue"}),
+}
+
+
+def tenant_of(obj: Any) -> Tenant:
+    return obj if isinstance(obj, Tenant) else obj.tenant
+
+
+def is_member(actor: User, tenant: Tenant) -> bool:
+    return Membership.objects.filter(user=actor, tenant=tenant, is_active=True, tenant__is_active=True).exists()
+
+
+def allowed(actor: User, permission: str, obj: Model) -> bool:
+    """Whether ``actor`` holds ``permission`` (its codename) on ``obj`` now. The system and superusers hold all."""
+    if actor.is_system:
+        return True
+    if not actor.is_active:
+        return False
+    if actor.is_superuser:
+        return True
+    return is_member(actor, tenant_of(obj)) and actor.has_perm(f"{obj._meta.app_label}.{permission}", obj)
+
+
+def require(actor: User, permission: str, obj: Model) -> None:
+    """Raise ``Denied`` unless ``allowed``. The only gate that services ask."""
+    if not allowed(actor, permission, obj):
+        raise Denied(actor, permission, obj)
+
+
+class Denied(NotPermitted):
+    """Carries what was asked, so that the door can keep it after the rollback (``audit.keep_denial``)."""
+
+    code = "not_permitted"
+
+    def __init__(self, actor: User, permission: str, obj: Model) -> None:
+        self.actor, self.permission, self.subject = actor, permission, obj
+        words = dict(obj._meta.permissions).get(permission, permission)
+        super().__init__(
+            f"You may not do this here: it needs the right “{words}” on {obj._meta.verbose_name} {obj}. "
+            "Nothing was changed. Ask a tenant admin."
+        )
+
+
+def tenants_of(actor: User, permission: str = "view_case") -> QuerySet[Tenant]:
+    """The active tenants in which ``actor`` holds ``permission``; ``visible_to`` and every list stand on it."""
+    tenants = Tenant.objects.filter(is_active=True)
+    if actor.is_superuser or actor.is_system:
+        return tenants
+    if not actor.is_active:
+        return tenants.none()
+    held = get_objects_for_user(actor, f"cases.{permission}", klass=tenants, accept_global_perms=False, with_superuser=False)
+    return held.filter(memberships__user=actor, memberships__is_active=True)
+
+
+def visible_to(actor: User, cases: QuerySet[Case] | None = None) -> QuerySet[Case]:
+    """The cases that ``actor`` may see. Service accounts never see a challenge or a probe: their id is a 404."""
+    cases = Case.objects.all() if cases is None else cases
+    cases = cases.filter(tenant__in=tenants_of(actor))
+    return cases.real() if actor.is_service else cases
+
+
+def fields_visible_to(actor: User, case: Case) -> frozenset[str]:
+    """Which sensitive parts of ``case`` a door may show: ``customer`` unmasked, the caller's ``resume_token``."""
+    visible = set()
+    if allowed(actor, "view_customer", case.tenant):
+        visible.add("customer")
+    if actor.is_service:
+        visible.add("resume_token")
+    return frozenset(visible)

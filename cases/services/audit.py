@@ -1,0 +1,19 @@
+"""Keeping what was refused."""
+
+import structlog
+
+from ..clock import db_now
+from ..models import Denial
+from ..permissions import Denied, tenant_of
+
+
+def keep_denial(denied: Denied) -> None:
+    """Store a denied attempt. Called by the doors, outside the transaction that it rolled back."""
+    Denial.objects.create(
+        at=db_now(),
+        actor=denied.actor,
+        tenant=tenant_of(denied.subject),
+        permission=denied.permission,
+        subject=f"{denied.subject._meta.label_lower}:{denied.subject.pk}",
+        request_id=str(structlog.contextvars.get_contextvars().get("request_id", ""))[:64],
+    )

@@ -1,0 +1,112 @@
+"""What happens to a case besides reviews: withdrawal, recall, reopening, a wish for a person, late drafts."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from ..clock import db_now
+from ..errors import IllegalState
+from ..models import Case, CaseEvent, Delivery, User
+from ..models.people import system_actor
+from ..outcome import is_final
+from ..permissions import require
+from ..states import OPEN, State
+from .decisions import forget_decision
+from .events import nudge_deliveries, record
+
+
+class NotOpen(IllegalState):
+    code = "case_not_open"
+
+
+class NotDecided(IllegalState):
+    code = "case_not_decided"
+
+
+def locked(case_id: UUID) -> Case:
+    """The case under its row lock, which everything that changes it takes first."""
+    return Case.objects.select_for_update(of=("self",)).with_text().get(pk=case_id)
+
+
+@transaction.atomic
+def withdraw(case_id: UUID, *, actor: User, reason: str = "") -> Case:
+    """The caller cancels; only while people have not decided."""
+    case = locked(case_id)
+    require(actor, "withdraw_case", case.tenant)
+    if case.state not in OPEN:
+        raise NotOpen("This case is decided and cannot be withdrawn. Ask for it to be reopened instead.")
+    case.withdraw()
+    case.redraft_by = None
+    case.save_as(actor, "withdrawn")
+    record(case, CaseEvent.Kind.WITHDRAWN, actor, note=reason)
+    return case
+
+
+@transaction.atomic
+def reopen(case_id: UUID, *, actor: User, reason: str) -> Case:
+    """An appeal: a decided case goes back to people, an automatic approval is recalled. The old outcome stays on record."""
+    case = locked(case_id)
+    require(actor, "reopen_case", case.tenant)
+    if case.state == State.AUTO_APPROVED:
+        return _return_to_people(case, CaseEvent.Kind.RECALLED, actor, note=reason)
+    if case.state in (State.APPROVED, State.REJECTED) and is_final(case, db_now()):
+        return _return_to_people(case, CaseEvent.Kind.REOPENED, actor, note=reason)
+    raise NotDecided("Only a case whose decision is final can be reopened. Before that, undo the decision.")
+
+
+@transaction.atomic
+def escalate(case_id: UUID, *, actor: User, note: str = "") -> Case:
+    """The customer wants a person. An automatic approval is recalled; a case that waits already just says so."""
+    case = locked(case_id)
+    require(actor, "submit_case", case.tenant)
+    if case.state == State.AUTO_APPROVED:
+        return _return_to_people(case, CaseEvent.Kind.RECALLED, actor, note=note, trigger="user_escalation")
+    if case.state not in OPEN:
+        raise NotOpen("A person has decided this case already. Ask for it to be reopened instead.")
+    record(case, CaseEvent.Kind.ESCALATED, actor, note=note)
+    return case
+
+
+def overturn(case: Case, *, actor: User, now: datetime) -> None:
+    """A person looked at a sampled automatic approval and disagrees: it waits again, in the caller's transaction."""
+    _return_to_people(case, CaseEvent.Kind.RECALLED, actor, at=now, trigger="audit_overturned")
+
+
+def _return_to_people(case: Case, kind: CaseEvent.Kind, actor: User, **details) -> Case:
+    if kind == CaseEvent.Kind.RECALLED:
+        case.recall()
+    else:
+        case.reopen()
+    forget_decision(case)
+    case.save_as(actor, kind.label.lower())
+    record(case, kind, actor, **details)
+    return case
+
+
+def resume_overdue_redrafts(*, limit: int = 500) -> int:
+    """Cases whose new draft did not come in time go back to a person; returns how many. Safe to run twice at once."""
+    now = db_now()
+    count = 0
+    overdue = Case.objects.filter(state=State.NEEDS_EDIT, redraft_by__lt=now).values_list("pk", flat=True)
+    for case_id in list(overdue.order_by("redraft_by")[:limit]):
+        with transaction.atomic():
+            case = Case.objects.select_for_update(of=("self",), skip_locked=True).with_text().filter(
+                pk=case_id, state=State.NEEDS_EDIT, redraft_by__lt=now
+            ).first()
+            if case is None:
+                continue
+            case.resume_review()
+            case.redraft_by = None
+            case.save_as(system_actor(), "no new draft in time")
+            record(case, CaseEvent.Kind.REDRAFT_OVERDUE, system_actor(), at=now)
+            count += 1
+    return count
+
+
+def settle_action(case: Case, actor: User) -> None:
+    """One linked action has reached its end, in the caller's transaction: the last one releases the outcome."""
+    case.open_actions -= 1
+    case.save_as(actor, "linked action ended")
+    if case.open_actions == 0 and Delivery.objects.filter(event__case=case, is_held=True).update(is_held=False):
+        transaction.on_commit(nudge_deliveries)

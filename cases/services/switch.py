@@ -1,0 +1,95 @@
+"""Reading and moving the automation switch.
+
+Every automatic path takes one shared advisory transaction lock and then reads; a stop takes the same lock exclusively.
+So no automatic decision commits after the stop's commit: it either committed before, or waits and then reads "off".
+"""
+
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+from django.db.models import Q
+
+from ..clock import db_now
+from ..errors import CountersignError
+from ..models import AutomationSwitch, CaseEvent, Tenant, User
+from ..permissions import Denied, require
+from ..triage import Automation
+from ..vocabulary import Depth
+from .events import record_for
+
+SWITCH_LOCK = 0x436F756E  # One key for the whole installation: stopping is rare, reading is shared.
+
+
+class ReasonMissing(CountersignError):
+    code = "reason_missing"
+    status = 400
+    title = "A reason is needed"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a switch row governs: everything, a tenant, one of its domains or one of its action types."""
+
+    tenant: Tenant | None = None
+    domain: str = ""
+    action: str = ""
+
+
+def _lock(*, shared: bool) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_advisory_xact_lock{'_shared' if shared else ''}(%s)", [SWITCH_LOCK])
+
+
+def read(tenant: Tenant, *, domain: str = "", action: str = "", depth: Depth = Depth.DECISIONS) -> Automation:
+    """Whether automation is on for this scope, and why not. In a transaction it holds until that commits.
+
+    ``depth`` asks about automatic decisions, or about dispatch of what people approved. A missing global or tenant row
+    means off.
+    """
+    if connection.in_atomic_block:
+        _lock(shared=True)
+    rows = list(
+        AutomationSwitch.objects.filter(
+            Q(tenant=None) | Q(tenant=tenant), domain__in=("", domain), action__in=("", action)
+        ).values_list("tenant_id", "domain", "action", "is_enabled", "depth", "reason")
+    )
+    seen = {(tenant_id, row_domain, row_action) for tenant_id, row_domain, row_action, *_ in rows}
+    for scope, words in (((None, "", ""), "everywhere"), ((tenant.pk, "", ""), f"for {tenant}")):
+        if scope not in seen and depth == Depth.DECISIONS:
+            return Automation(allowed=False, why=f"automation was never switched on {words}")
+    for tenant_id, row_domain, row_action, is_enabled, row_depth, reason in rows:
+        if not is_enabled and row_depth >= depth:
+            where = row_action or row_domain or (str(tenant) if tenant_id else "everything")
+            return Automation(allowed=False, why=f"automation is stopped for {where}: {reason}")
+    return Automation(allowed=True, why="automation is on")
+
+
+@transaction.atomic
+def stop(scope: Scope, *, actor: User, reason: str, depth: Depth = Depth.DECISIONS) -> AutomationSwitch:
+    """Stop automation in ``scope``; when this has committed, no automatic decision there commits any more."""
+    return _move(scope, actor=actor, reason=reason, is_enabled=False, depth=depth)
+
+
+@transaction.atomic
+def resume(scope: Scope, *, actor: User, reason: str) -> AutomationSwitch:
+    """Let automation run again in ``scope``; wider scopes that are stopped still stop it."""
+    return _move(scope, actor=actor, reason=reason, is_enabled=True, depth=Depth.DECISIONS)
+
+
+def _move(scope: Scope, *, actor: User, reason: str, is_enabled: bool, depth: Depth) -> AutomationSwitch:
+    right = "resume_automation" if is_enabled else "stop_automation"
+    if scope.tenant:
+        require(actor, right, scope.tenant)
+    elif not (actor.is_superuser or actor.is_system):
+        raise Denied(actor, right, Tenant.objects.order_by("slug").first() or Tenant(name="any tenant"))
+    if not reason.strip():
+        raise ReasonMissing("Say why: the reason is shown to everybody whose work changes. Nothing was changed.")
+    _lock(shared=False)
+    switch = AutomationSwitch.objects.filter(tenant=scope.tenant, domain=scope.domain, action=scope.action).first()
+    switch = switch or AutomationSwitch(tenant=scope.tenant, domain=scope.domain, action=scope.action)
+    switch.is_enabled, switch.depth, switch.reason = is_enabled, depth, reason.strip()[:200]
+    switch.changed_by, switch.changed_at = actor, db_now()
+    switch.save_as(actor, switch.reason)
+    kind = CaseEvent.Kind.AUTOMATION_RESUMED if is_enabled else CaseEvent.Kind.AUTOMATION_STOPPED
+    record_for(scope.tenant, kind, actor, domain=scope.domain, action=scope.action, depth=Depth(depth).name.lower())
+    return switch

@@ -1,0 +1,80 @@
+"""Reviews: each decision of a person with everything that a later reader needs to learn from it."""
+
+from django.conf import settings
+from django.db import models
+
+from cases.history import XactIdField
+from cases.ids import new_id, to_wire
+from cases.models import Case, Content, Draft, PolicyVersion, Tenant
+from cases.vocabulary import Route, Verdict
+
+
+class Review(models.Model):
+    """Append-only. An undo appends a row that supersedes; the pair (draft, final answer) rests in two ``Content`` rows."""
+
+    class Kind(models.TextChoices):
+        DECISION = "decision", "Decision"
+        UNDO = "undo", "Undo"
+
+    PREFIX = "rev"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="reviews")
+    draft = models.ForeignKey(Draft, on_delete=models.PROTECT, related_name="reviews")
+    policy_version = models.ForeignKey(PolicyVersion, null=True, on_delete=models.PROTECT, related_name="+")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reviews")
+    kind = models.CharField(max_length=8, choices=Kind, default=Kind.DECISION)
+    supersedes = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="superseded_by")
+    verdict = models.CharField(max_length=10, choices=Verdict)
+    final_decision = models.CharField(max_length=100, blank=True, default="")
+    reason_code = models.CharField(max_length=50, blank=True, default="")
+    route = models.CharField(max_length=18, choices=Route)
+    is_override = models.BooleanField(help_text="The AI's answer or decision did not stand.")
+    is_blind = models.BooleanField(default=False)
+    edit_distance = models.PositiveIntegerField(default=0, help_text="Characters inserted, deleted or replaced.")
+    edit_share = models.FloatField(default=0.0, help_text="The same in [0, 1] of the longer text.")
+    handling_seconds = models.FloatField(help_text="Claim to submit, less pauses.")
+    generation = models.BigIntegerField(help_text="The claim under which it was written.")
+    displayed_digest = models.BinaryField(help_text="The draft's digest as it was shown.")
+    content = models.OneToOneField(Content, on_delete=models.PROTECT, related_name="+")
+    content_digest = models.BinaryField()
+    created_at = models.DateTimeField()
+    xid = XactIdField()
+
+    class Meta:
+        default_permissions = ()
+        indexes = (
+            models.Index(fields=["case", "id"], name="reviews_of_case"),  # Read by the review page and the timeline.
+            models.Index(fields=["reviewer", "-created_at"], name="reviews_of_person"),  # Read by the reviewer's day.
+            models.Index(fields=["tenant", "-created_at"], name="reviews_newest"),  # Read by metrics and exports.
+        )
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(kind="decision", supersedes=None) | models.Q(kind="undo", supersedes__isnull=False),
+                name="undo_names_what_it_undoes",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_verdict_display()} by {self.reviewer}"
+
+    @property
+    def wire_id(self) -> str:
+        return to_wire(self.PREFIX, self.pk)
+
+
+class ReviewDraft(models.Model):
+    """What a person had written when the case slipped away: kept until they decide it or throw it out."""
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="+")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    content = models.OneToOneField(Content, on_delete=models.PROTECT, related_name="+")
+    saved_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        constraints = (models.UniqueConstraint(fields=("case", "reviewer"), name="one_review_draft_per_person"),)
+
+    def __str__(self) -> str:
+        return f"Unsent review of {self.case}"

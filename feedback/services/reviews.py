@@ -1,0 +1,179 @@
+"""Deciding a case, and taking a decision back."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from cases.clock import db_now
+from cases.models import Case, CaseEvent, Content, Release, User
+from cases.permissions import Denied, allowed
+from cases.services import decisions, lifecycle
+from cases.services.events import record
+from cases.services.policies import rules_of
+from cases.states import State
+from cases.vocabulary import Verdict
+from cases.worddiff import edit_distance
+from queues.errors import StaleClaim
+from queues.models import Entry
+from queues.services.claims import hold
+
+from ..errors import NothingToUndo, NotPending, TooLate
+from ..models import Review, ReviewDraft
+from ..submission import Shown, Submission, check, is_override
+
+
+def submit(
+    case_id: UUID, submission: Submission, *, actor: User, generation: int, displayed_digest: bytes | None = None
+) -> Review:
+    """Decide a case that ``actor`` holds under ``generation``; returns the review, final after the undo window.
+
+    A stale claim changes nothing; what was written is kept as a ``ReviewDraft`` and ``StaleClaim`` is raised. Raises
+    ``ReviewInvalid``, ``NotPending`` or ``Denied`` as well.
+    """
+    try:
+        return _submit(case_id, submission, actor=actor, generation=generation, displayed_digest=displayed_digest)
+    except StaleClaim:
+        keep_text(case_id, submission, actor=actor)
+        raise
+
+
+@transaction.atomic
+def _submit(case_id, submission, *, actor, generation, displayed_digest) -> Review:
+    case = lifecycle.locked(case_id)
+    entry = hold(case.pk, actor, generation)
+    if not allowed(actor, "work_queue", entry.queue):
+        raise Denied(actor, "work_queue", entry.queue)
+    is_audit = entry.kind == Entry.Kind.AUDIT and case.state == State.AUTO_APPROVED
+    if case.state != State.PENDING_REVIEW and not is_audit:
+        raise NotPending("This case has moved on since you opened it. Nothing was changed; take the next one.")
+    draft = case.current_draft
+    if displayed_digest is not None and bytes(draft.content_digest) != displayed_digest:
+        raise StaleClaim("A newer draft has arrived since you opened this case. Nothing was changed; read it and decide again.")
+    now = db_now()
+    shown = shown_to(case, entry)
+    counted = check(submission, shown)
+    review = _store(case, entry, counted, shown, actor=actor, now=now)
+    decision = decisions.Decision(
+        verdict=Verdict(counted.verdict),
+        final_decision=counted.final_decision,
+        content=review.content,
+        reason_code=counted.reason_code,
+    )
+    if is_audit and counted.verdict == Verdict.ACCEPT:
+        record(case, CaseEvent.Kind.AUDITED, actor, at=now)
+    else:
+        if is_audit:
+            lifecycle.overturn(case, actor=actor, now=now)
+        decisions.decide(case, decision, actor=actor, now=now)
+    ReviewDraft.objects.filter(case=case, reviewer=actor).delete()
+    Release.objects.filter(pk=draft.release_id).update(reviews=F("reviews") + 1)
+    return review
+
+
+def shown_to(case: Case, entry: Entry) -> Shown:
+    """What the page of ``case`` offers: the draft, the decisions to choose from, the reason codes."""
+    draft, rules = case.current_draft, rules_of(case.current_draft.policy_version)
+    return Shown(
+        kind=case.kind,
+        route=entry.route,
+        has_draft=not draft.is_absent,
+        can_redraft=entry.kind == Entry.Kind.REVIEW and draft.number < case.tenant.max_drafts,
+        model_draft=draft.content.text.get("model_draft") or "",
+        model_decision=draft.model_decision,
+        decision_options=rules.decision_options if rules else (),
+        reason_codes=frozenset(code for code, _ in rules.reason_codes) if rules else frozenset(),
+    )
+
+
+def _store(case: Case, entry: Entry, counted: Submission, shown: Shown, *, actor: User, now: datetime) -> Review:
+    content = Content(
+        tenant=case.tenant,
+        owner=Content.Owner.REVIEW,
+        case_id=case.pk,
+        body=counted.texts(),
+        search_text=counted.final_answer[:10_000],
+    )
+    content.save(force_insert=True)
+    distance, share = edit_distance(shown.model_draft, counted.final_answer) if counted.final_answer else (0, 0.0)
+    review = Review(
+        tenant=case.tenant,
+        case=case,
+        draft=case.current_draft,
+        policy_version=case.current_draft.policy_version,
+        reviewer=actor,
+        verdict=counted.verdict,
+        final_decision=counted.final_decision,
+        reason_code=counted.reason_code,
+        route=entry.route,
+        is_override=is_override(counted, shown),
+        edit_distance=distance,
+        edit_share=share,
+        handling_seconds=max(0.0, (now - entry.claimed_at).total_seconds()),
+        generation=entry.generation,
+        displayed_digest=case.current_draft.content_digest,
+        content=content,
+        content_digest=content.digest(),
+        created_at=now,
+    )
+    review.save(force_insert=True)
+    return review
+
+
+@transaction.atomic
+def undo(case_id: UUID, *, actor: User) -> Review:
+    """Take back one's own decision before it is final. The case stands before the reviewer again."""
+    case = lifecycle.locked(case_id)
+    last = Review.objects.filter(case=case, superseded_by=None, kind=Review.Kind.DECISION).order_by("-id").first()
+    if last is None or last.reviewer_id != actor.pk:
+        raise NothingToUndo("The last decision on this case is not yours.")
+    now = db_now()
+    waits_for_draft = case.state == State.NEEDS_EDIT
+    undoable = case.state in (State.APPROVED, State.REJECTED) and case.final_at and case.final_at > now
+    if not (undoable or waits_for_draft):
+        raise TooLate("The undo window has passed and the outcome is out. Ask a supervisor to reopen the case.")
+    empty = Content(tenant=case.tenant, owner=Content.Owner.REVIEW, case_id=case.pk, body={})
+    empty.save(force_insert=True)
+    review = Review(
+        tenant=case.tenant,
+        case=case,
+        draft=last.draft,
+        policy_version=last.policy_version,
+        reviewer=actor,
+        kind=Review.Kind.UNDO,
+        supersedes=last,
+        verdict=last.verdict,
+        route=last.route,
+        is_override=False,
+        handling_seconds=0.0,
+        generation=last.generation,
+        displayed_digest=last.displayed_digest,
+        content=empty,
+        content_digest=empty.digest(),
+        created_at=now,
+    )
+    review.save(force_insert=True)
+    decisions.undo(case, actor=actor, now=now)
+    return review
+
+
+@transaction.atomic
+def keep_text(case_id: UUID, submission: Submission, *, actor: User) -> None:
+    """Keep what was written for a case that slipped away; it comes back when its writer opens the case again."""
+    case = Case.objects.select_related("tenant").get(pk=case_id)
+    body = submission.texts() | {
+        "verdict": submission.verdict,
+        "final_decision": submission.final_decision,
+        "reason_code": submission.reason_code,
+    }
+    kept = ReviewDraft.objects.select_for_update(of=("self",)).select_related("content").filter(case=case, reviewer=actor).first()
+    if kept:
+        kept.content.body = body
+        kept.content.save(update_fields=["body"])
+        kept.saved_at = db_now()
+        kept.save(update_fields=["saved_at"])
+        return
+    content = Content(tenant=case.tenant, owner=Content.Owner.REVIEW, case_id=case.pk, body=body)
+    content.save(force_insert=True)
+    ReviewDraft(case=case, reviewer=actor, content=content, saved_at=db_now()).save(force_insert=True)

@@ -1,0 +1,20 @@
+"""Who should look at a case, by when."""
+
+from .calendars import BusinessCalendar, SlaPolicy
+from .entries import Claim, Entry, Passage
+from .people import Reviewer, ReviewerSkill, Skill
+from .queues import Queue, QueueGroupPermission, QueueUserPermission
+
+__all__ = [
+    "BusinessCalendar",
+    "Claim",
+    "Entry",
+    "Passage",
+    "Queue",
+    "QueueGroupPermission",
+    "QueueUserPermission",
+    "Reviewer",
+    "ReviewerSkill",
+    "Skill",
+    "SlaPolicy",
+]
