@@ -74,14 +74,13 @@ def combine(signals: Mapping[str, float], rules: Mapping[str, SignalRule], *, cl
         value = reported(signals.get(name))
         score = _score(name, value, clear_margin)
         share = rule.weight / total if total else 0.0
-        products.append(rule.weight * score)
+        products.append(share * score)
         contributions.append(
             Contribution(str(name), value, round(share, 6), round(share * score, 6), _reading(name, value, score))
         )
         if value is None and rule.use == Use.REQUIRED:
             missing.append(str(name))
-    mean = math.fsum(products) / total if total else 0.0
-    return Confidence(_cut(mean), tuple(contributions), tuple(missing))
+    return Confidence(_cut(math.fsum(products)), tuple(contributions), tuple(missing))
 
 
 def reported(value: object) -> float | None:

@@ -18,13 +18,13 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-HTTPS_PORT = 443
+DEFAULT_PORTS = {"https": 443, "http": 80}
+HEAD_BYTES = 64_000  # of an answer's headers and chunk sizes
 FIRST_UNPRIVILEGED_PORT = 1024  # Below it only 443: nothing is gained by knocking at mail servers and the like.
 
 # Not for the public although `ipaddress` calls some of them global, by Python version.
@@ -70,7 +70,7 @@ class Answer:
     status: int
     body: bytes
     ms: int
-    headers: Mapping[str, str] = MappingProxyType({})
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def post(
@@ -89,13 +89,16 @@ def post(
     """
     deadline = _Deadline(total_seconds)
     parts = checked_url(url, allow_loopback=allow_loopback)
-    port = parts.port or (HTTPS_PORT if parts.scheme == "https" else 80)
+    port = parts.port or DEFAULT_PORTS[parts.scheme]
     addresses = _checked_addresses(parts, port, deadline, allow_loopback)
-    wire = _connect(parts, port, addresses, deadline)
+    sock = _connected(addresses, port, deadline)
+    if parts.scheme == "https":
+        sock = _encrypted(sock, str(parts.hostname), deadline)
+    wire = _Wire(sock, deadline, max_response_bytes + HEAD_BYTES)
     try:
-        return _exchange(parts, wire, body, headers, deadline, max_response_bytes)
+        return _exchange(parts, port, wire, body, headers, deadline, max_response_bytes)
     finally:
-        wire.close()
+        wire.hang_up()
 
 
 def checked_url(url: str, *, allow_loopback: bool) -> SplitResult:
@@ -116,7 +119,7 @@ def checked_url(url: str, *, allow_loopback: bool) -> SplitResult:
         raise OutboundRefused("The address names no host.")
     if "@" in parts.netloc:
         raise OutboundRefused("The address holds a user name or password: use the signature to recognise the sender.")
-    if port is not None and not allow_loopback and port != HTTPS_PORT and port < FIRST_UNPRIVILEGED_PORT:
+    if port is not None and not allow_loopback and port != 443 and port < FIRST_UNPRIVILEGED_PORT:
         raise OutboundRefused(f"Port {port} is not allowed: use 443, or 1024 and above.")
     return parts
 
@@ -145,13 +148,14 @@ class _Deadline:
         return round((time.monotonic() - self._started) * 1000)
 
 
-class _Wire(io.RawIOBase):
+class _Wire:
     """What ``http.client`` takes for a socket. Each system call gets what is left of the deadline, where a socket's own
-    timeout would begin anew with every byte."""
+    timeout would begin anew with every byte; and no more than ``limit`` bytes ever come in, however they are framed."""
 
-    def __init__(self, sock: socket.socket, deadline: _Deadline) -> None:
+    def __init__(self, sock: socket.socket, deadline: _Deadline, limit: int) -> None:
         self._socket = sock
         self._deadline = deadline
+        self._left = limit
         self.has_sent = False
 
     def sendall(self, data: bytes) -> None:
@@ -161,19 +165,37 @@ class _Wire(io.RawIOBase):
             self.has_sent = True
             view = view[self._socket.send(view) :]
 
+    def receive_into(self, buffer: memoryview) -> int:
+        self._socket.settimeout(self._deadline.left())
+        count = self._socket.recv_into(buffer)
+        self._left -= count
+        if self._left < 0:
+            raise _TooLong
+        return count
+
     def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self)
+        return io.BufferedReader(_Reader(self))
+
+    def close(self) -> None:
+        """Nothing: ``http.client`` closes before it reads the body. ``hang_up`` ends the connection."""
+
+    def hang_up(self) -> None:
+        self._socket.close()
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, wire: _Wire) -> None:
+        self._wire = wire
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:
-        self._socket.settimeout(self._deadline.left())
-        return self._socket.recv_into(buffer)
+        return self._wire.receive_into(buffer)
 
-    def close(self) -> None:
-        self._socket.close()
-        super().close()
+
+class _TooLong(Exception):
+    pass
 
 
 def _checked_addresses(parts: SplitResult, port: int, deadline: _Deadline, allow_loopback: bool) -> Sequence[tuple]:
@@ -212,8 +234,9 @@ def _resolve(host: str, port: int, deadline: _Deadline) -> Sequence[tuple]:
     return rows
 
 
-def _connect(parts: SplitResult, port: int, rows: Sequence[tuple], deadline: _Deadline) -> _Wire:
-    """A connection to the first address that answers, encrypted unless it is a loopback's."""
+def _connected(rows: Sequence[tuple], port: int, deadline: _Deadline) -> socket.socket:
+    """A connection to the first address that answers."""
+    cause = ""
     for position, (family, kind, protocol, _, (host, *_)) in enumerate(rows):
         sock = socket.socket(family, kind, protocol)
         try:
@@ -221,18 +244,17 @@ def _connect(parts: SplitResult, port: int, rows: Sequence[tuple], deadline: _De
             sock.settimeout(deadline.left() / (len(rows) - position))
             sock.connect((host, port))
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return sock
         except OSError as error:
             sock.close()
             cause = "timed out" if isinstance(error, TimeoutError) else "was refused or cut"
-            continue
-        return _Wire(_encrypted(sock, parts, deadline) if parts.scheme == "https" else sock, deadline)
     raise OutboundFailed(f"The connection {cause}.", may_have_arrived=False)
 
 
-def _encrypted(sock: socket.socket, parts: SplitResult, deadline: _Deadline) -> ssl.SSLSocket:
+def _encrypted(sock: socket.socket, host: str, deadline: _Deadline) -> ssl.SSLSocket:
     try:
         sock.settimeout(deadline.left())
-        return tls_context().wrap_socket(sock, server_hostname=str(parts.hostname).rstrip("."))
+        return tls_context().wrap_socket(sock, server_hostname=host.rstrip("."))
     except (OSError, ValueError) as error:  # ssl's errors are OSErrors; a name that no certificate can hold is not.
         sock.close()
         if isinstance(error, TimeoutError):
@@ -253,11 +275,16 @@ def tls_context() -> ssl.SSLContext:
 
 
 def _exchange(
-    parts: SplitResult, wire: _Wire, body: bytes, headers: Mapping[str, str], deadline: _Deadline, max_bytes: int
+    parts: SplitResult,
+    port: int,
+    wire: _Wire,
+    body: bytes,
+    headers: Mapping[str, str],
+    deadline: _Deadline,
+    max_bytes: int,
 ) -> Answer:
-    connection = http.client.HTTPConnection(str(parts.hostname), parts.port)
-    # Its own connect never runs: the socket is there. The port above is only for the Host header.
-    connection.default_port = HTTPS_PORT if parts.scheme == "https" else 80
+    connection = http.client.HTTPConnection(str(parts.hostname), port)  # Only writes the Host header: never connects.
+    connection.default_port = DEFAULT_PORTS[parts.scheme]
     connection.sock = wire  # type: ignore[assignment]
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     status = None
@@ -267,16 +294,19 @@ def _exchange(
         status = response.status
         content = response.read(max_bytes + 1)
         if len(content) > max_bytes:
-            raise OutboundFailed(f"The answer is longer than {max_bytes} bytes.", may_have_arrived=True, status=status)
+            raise _TooLong
         if response.length:  # What Content-Length promised and the body did not hold.
             raise http.client.IncompleteRead(content)
-    except TimeoutError:
-        cause = "No whole answer came in time."
-    except http.client.HTTPException:
-        cause = "The answer is not HTTP, or it broke off."
-    except OSError:
-        cause = "The connection broke."
-    else:
         names = {name.lower(): value for name, value in response.getheaders()}
         return Answer(status, content, deadline.used_ms(), names)
+    except _TooLong:
+        cause = f"The answer is longer than {max_bytes} bytes."
+    except TimeoutError:
+        cause = "No whole answer came in time."
+    except OSError:
+        cause = "The connection broke."
+    except (http.client.HTTPException, ValueError):  # A negative chunk size is a ValueError.
+        if not wire.has_sent:
+            raise  # Our own header is malformed.
+        cause = "The answer is not HTTP, or it broke off."
     raise OutboundFailed(cause, may_have_arrived=wire.has_sent, status=status)

@@ -59,18 +59,18 @@ def automatic(confidence: Confidence, threshold: float) -> str:
 
 
 def low_confidence(confidence: Confidence, threshold: float, *, cautious: bool) -> list[str]:
-    """What holds the confidence down most: at most two weak signals, else what is missing, else the number itself."""
+    """What holds the confidence down most: at most two weak signals, else what is missing, else the number alone."""
     used = [part for part in confidence.contributions if part.weight > 0]
     most_lost = sorted(used, key=lambda part: -part.lost)
     if weak := [part for part in most_lost if part.reading in ("weak", "ambiguous")]:
         return [_weak(part) for part in weak[:NAMED_SIGNALS]]
     if all(part.value is None for part in used):
         return ["no signal was reported"]
-    limit = f"{number(threshold)}, which a new release needs" if cautious else number(threshold)
-    clause = f"confidence {number(confidence.value)} is not above {limit}"
     if missing := [part for part in most_lost if part.value is None]:
-        clause += f", without {sentence([_NAMES[Signal(part.signal)] for part in missing[:NAMED_SIGNALS]])}"
-    return [clause]
+        names = [_NAMES[Signal(part.signal)] for part in missing[:NAMED_SIGNALS]]
+        return [f"confidence is only {number(confidence.value)} without {sentence(names)}"]
+    limit = f"the {number(threshold)} that a new release needs" if cautious else number(threshold)
+    return [f"confidence {number(confidence.value)} is not above {limit}"]
 
 
 def _weak(part: Contribution) -> str:

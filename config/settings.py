@@ -71,7 +71,6 @@ INSTALLED_APPS = [
     "axes",
     "csp",
     "django_structlog",
-    "django_prometheus",
     "cases",
     "queues",
     "approvals",
@@ -79,7 +78,6 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "cases.wire.problems.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -93,7 +91,6 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "axes.middleware.AxesMiddleware",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -156,6 +153,7 @@ CELERY_BEAT_SCHEDULE = {
     "deliver-webhooks": {"task": "cases.tasks.sweep_deliveries", "schedule": 5.0},
     "sweep-queues": {"task": "queues.tasks.sweep", "schedule": 15.0},
     "sweep-redrafts": {"task": "cases.tasks.sweep_redrafts", "schedule": 30.0},
+    "purge-keys": {"task": "cases.tasks.purge_keys", "schedule": 3600.0},
     "sweep-actions": {"task": "approvals.tasks.sweep", "schedule": 15.0},
 }
 
@@ -192,9 +190,9 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["cases.wire.parser.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "cases.wire.openapi.StrictAutoSchema",
     "DEFAULT_PAGINATION_CLASS": "cases.wire.pages.CursorPages",
-    "EXCEPTION_HANDLER": "cases.wire.problems.handle",
+    "EXCEPTION_HANDLER": "cases.api.doors.handle",
     "PAGE_SIZE": 50,
 }
 REST_KNOX = {"TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Token", "TOKEN_PREFIX": "cs_"}

@@ -1,4 +1,24 @@
-from django.contrib import admin
-from django.urls import path
+"""Where everything is reached."""
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from cases.wire.error_page import errors_page
+from config import health
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("config.api")),
+    path("api/schema/", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="schema"),
+    path(
+        "api/docs/",
+        SpectacularSwaggerSplitView.as_view(authentication_classes=[], permission_classes=[], url_name="schema"),
+        name="docs",
+    ),
+    path("api/docs/errors", errors_page, name="errors"),
+    path("health/live/", health.live, name="live"),
+    path("health/", health.ready, name="ready"),
+]

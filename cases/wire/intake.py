@@ -24,9 +24,9 @@ from .fields import (
 
 TEXT = 200_000  # characters; the body's own bound is 1 MB.
 LIST = 200
-ACTION = r"^[a-z][a-z0-9_]{0,49}$"
-LANGUAGE = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"
-TRACEPARENT = r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"  # W3C Trace Context, version 00.
+ACTION = r"[a-z][a-z0-9_]{0,49}"
+LANGUAGE = r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*"
+TRACEPARENT = r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"  # W3C Trace Context, version 00.
 
 
 def optional_text(length: int) -> StrictCharField:
@@ -35,6 +35,9 @@ def optional_text(length: int) -> StrictCharField:
 
 class PatternField(serializers.RegexField):
     """A text of one form. Only a JSON string will do."""
+
+    def __init__(self, regex: str, **kwargs: Any) -> None:
+        super().__init__(rf"\A(?:{regex})\Z", trim_whitespace=False, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -104,7 +107,7 @@ class ProposedActionSerializer(StrictSerializer):
 class AttachmentSerializer(StrictSerializer):
     url = StrictURLField()
     media_type = StrictCharField(max_length=100)
-    sha256 = PatternField(r"^[0-9a-f]{64}$")
+    sha256 = PatternField(r"[0-9a-f]{64}")
 
 
 class DraftSerializer(StrictSerializer):
@@ -122,14 +125,14 @@ class DraftSerializer(StrictSerializer):
 
 
 class IntakeSerializer(DraftSerializer):
-    """One case. Only ``domain`` and ``user_question`` are required; what is absent counts as uncertain, never as safe."""
+    """One case. Only ``domain`` and ``user_question`` are required; what is absent is uncertain, never safe."""
 
     external_id = optional_text(200)
     tenant_id = PatternField(
-        r"^[a-z0-9-]{1,50}$", required=False, help_text="The tenant's slug; needed only by members of several."
+        r"[a-z0-9-]{1,50}", required=False, help_text="The tenant's slug; needed only by members of several."
     )
     kind = EnumField(Kind, required=False)
-    domain = PatternField(rf"^{DOMAIN.pattern}$")
+    domain = PatternField(DOMAIN.pattern)
     language = PatternField(LANGUAGE, max_length=35, required=False)
     user_question = StrictCharField(max_length=TEXT)
     messages = MessageSerializer(many=True, required=False, max_length=LIST)

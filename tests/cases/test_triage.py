@@ -1,4 +1,4 @@
-"""Triage: the route at every edge, what each trigger answers to, and what holds whatever the facts and the policy are."""
+"""Triage: the route at every edge, what each trigger answers to, and what holds for all facts and policies."""
 
 import json
 from collections import Counter
@@ -184,7 +184,7 @@ def test_a_policy_that_cannot_be_read_takes_no_claim_of_low_risk():
         ({}, "confidence 0.99 is above 0.95 and nothing speaks against it"),
         ({"confidence": 0.9499}, "confidence 0.9499 is not above 0.95"),
         ({"confidence": 0.31}, "calibrated confidence is low (0.31)"),
-        ({"confidence": 0.96, "release_reviews": 0}, "confidence 0.96 is not above 0.98, which a new release needs"),
+        ({"confidence": 0.96, "release_reviews": 0}, "confidence 0.96 is not above the 0.98 that a new release needs"),
         ({"has_draft": False, "confidence": 0.0}, "there is no draft to check"),
         (
             {"confidence": 0.31, "risk_claimed": Risk.HIGH, "user_wants_person": True},
@@ -209,9 +209,7 @@ def test_the_reason_names_the_weakest_signals_first():
 
 def test_the_reason_names_what_was_not_reported():
     result = triage(replace(GOOD, signals={"answer_groundedness": 1.0}), DEFAULT_RULES, automation=ON)
-    assert result.reason == (
-        "confidence 0.25 is not above 0.95, without calibrated confidence and margin of the best passage"
-    )
+    assert result.reason == "confidence is only 0.25 without calibrated confidence and margin of the best passage"
     assert triage(replace(GOOD, signals={}), DEFAULT_RULES, automation=ON).reason == "no signal was reported"
 
 
@@ -221,7 +219,7 @@ def test_a_sentence_is_never_too_long_nor_empty(clauses):
 
 
 def test_a_long_sentence_says_how_much_it_leaves_out():
-    assert reasons.sentence([f"reason {i} {'x' * 80}" for i in range(4)]).endswith(" and 3 more reasons")
+    assert reasons.sentence([f"reason {i} {'x' * 80}" for i in range(4)]).endswith(" and 2 more reasons")
 
 
 ACTIONS = st.builds(ActionFacts, st.text(max_size=60), st.none() | st.sampled_from(Risk), st.booleans())

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from config import servers
-from config.processes import process_started
+from config.processes import Process, process_started
+from config.watched import FALLS_ALLOWED, LONGEST_DELAY, Failed, Watched
 
 PROJECT = Path(__file__).resolve().parents[2]
 SECONDS_TO_START = 100.0  # on a busy machine; a quiet one needs a tenth
@@ -176,6 +177,35 @@ def test_ctrl_c_while_starting_leaves_nothing_behind(tmp_path: Path) -> None:
     assert demo.end(signal.SIGINT) == 0, demo.said()
     assert demo.processes() == {}
     assert "Traceback" not in demo.said()
+
+
+def fall(watched: Watched, now: float) -> str:
+    """Let the child run to its end, and return what the supervisor says of it at ``now``."""
+    while watched.process.is_running():
+        time.sleep(0.01)
+    said = watched.tend(now)
+    assert said is not None
+    watched.tend(now + LONGEST_DELAY)
+    return said
+
+
+def test_child_that_keeps_falling_ends_the_demo_and_names_its_log(tmp_path: Path) -> None:
+    web = Process("The web server", [sys.executable, "-c", "raise SystemExit(3)"], log=tmp_path / "web.log")
+    web.start()
+    watched = Watched(web, essential=True)
+    said = [fall(watched, now=0.0) for _ in range(FALLS_ALLOWED)]
+    assert "exit code 3" in said[0] and "0.5 s" in said[0] and "8 s" in said[-1]
+    with pytest.raises(Failed, match=r"The web server ended 6 times in a row: see .*web\.log"):
+        fall(watched, now=0.0)
+
+
+def test_worker_that_keeps_falling_is_started_again_for_ever(tmp_path: Path) -> None:
+    worker = Process("The worker", [sys.executable, "-c", "pass"], log=tmp_path / "worker.log")
+    worker.start()
+    watched = Watched(worker, essential=False)
+    said = [fall(watched, now=0.0) for _ in range(FALLS_ALLOWED + 4)]
+    assert f"{LONGEST_DELAY:g} s" in said[-1]
+    worker.stop()
 
 
 def refusal(*arguments: str, **environment: str) -> str:

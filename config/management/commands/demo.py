@@ -10,7 +10,8 @@ from django.core.management.base import BaseCommand
 from config import servers
 from config.demo_folder import Refused
 from config.embedded import CannotStart
-from config.supervisor import Failed, Options, Supervisor
+from config.supervisor import Options, Supervisor
+from config.watched import Failed
 
 
 class Command(BaseCommand):

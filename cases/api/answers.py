@@ -1,0 +1,135 @@
+"""The shapes that the API answers with, for the OpenAPI document, and the small bodies that it takes."""
+
+from rest_framework import serializers
+
+from ..models import Case, CaseEvent
+from ..states import State
+from ..vocabulary import Depth, Kind, Risk, Route, Signal, Trigger, Verdict
+from ..wire.fields import EnumField, StrictCharField, StrictSerializer
+
+
+class NoteSerializer(StrictSerializer):
+    reason = StrictCharField(max_length=2000, required=False, allow_null=True, allow_blank=True)
+
+
+class ContributionSerializer(serializers.Serializer):
+    signal = serializers.ChoiceField(Signal.choices)
+    value = serializers.FloatField(allow_null=True)
+    weight = serializers.FloatField()
+    points = serializers.FloatField()
+    reading = serializers.CharField()
+
+
+class ReceiptSerializer(serializers.Serializer):
+    """The triage of a case that was taken in."""
+
+    case_id = serializers.CharField()
+    external_id = serializers.CharField(allow_null=True)
+    state = serializers.ChoiceField(State.choices)
+    route = serializers.ChoiceField(Route.choices)
+    risk_level = serializers.ChoiceField(Risk.choices)
+    confidence = serializers.FloatField(min_value=0, max_value=1)
+    contributions = ContributionSerializer(many=True)
+    triggers = serializers.ListField(child=serializers.ChoiceField(Trigger.choices))
+    reason_for_escalation = serializers.CharField()
+    queue = serializers.CharField(allow_null=True)
+    queue_reason = serializers.CharField(allow_null=True)
+    sla_deadline = serializers.DateTimeField(allow_null=True)
+    action_id = serializers.CharField(allow_null=True)
+    interim_answer = serializers.CharField(allow_null=True)
+    customer_message = serializers.CharField(allow_null=True)
+    status_url = serializers.URLField()
+    review_url = serializers.URLField()
+
+
+class OutcomeSerializer(serializers.Serializer):
+    verdict = serializers.ChoiceField(Verdict.choices)
+    final_decision = serializers.CharField(allow_null=True)
+    final_answer = serializers.CharField(allow_null=True)
+    decided_by = serializers.ChoiceField(Case.DecidedBy.choices)
+    decided_at = serializers.DateTimeField()
+
+
+class LinkedActionSerializer(serializers.Serializer):
+    action_id = serializers.CharField()
+    action = serializers.CharField()
+    state = serializers.CharField()
+    impact = serializers.ChoiceField(Risk.choices)
+
+
+class CustomerAnswerSerializer(serializers.Serializer):
+    reference = serializers.CharField(required=False, allow_null=True)
+    email = serializers.CharField(required=False, allow_null=True)
+    phone = serializers.CharField(required=False, allow_null=True)
+    locale = serializers.CharField(required=False, allow_null=True)
+
+
+class ReleaseAnswerSerializer(serializers.Serializer):
+    model = serializers.CharField(allow_null=True)
+    version = serializers.CharField(allow_null=True)
+    prompt_version = serializers.CharField(allow_null=True)
+    retrieval_version = serializers.CharField(allow_null=True)
+
+
+class CaseSerializer(serializers.Serializer):
+    """A case as it is now."""
+
+    case_id = serializers.CharField()
+    external_id = serializers.CharField(allow_null=True)
+    tenant_id = serializers.CharField()
+    kind = serializers.ChoiceField(Kind.choices)
+    domain = serializers.CharField()
+    language = serializers.CharField()
+    risk_level = serializers.ChoiceField(Risk.choices)
+    state = serializers.ChoiceField(State.choices)
+    in_review = serializers.BooleanField()
+    in_review_by = serializers.CharField(allow_null=True)
+    route = serializers.ChoiceField(Route.choices)
+    confidence = serializers.FloatField(min_value=0, max_value=1)
+    triggers = serializers.ListField(child=serializers.ChoiceField(Trigger.choices))
+    reason_for_escalation = serializers.CharField()
+    draft_number = serializers.IntegerField()
+    queue = serializers.CharField(allow_null=True)
+    queue_reason = serializers.CharField(allow_null=True)
+    sla_deadline = serializers.DateTimeField(allow_null=True)
+    sla_breached = serializers.BooleanField()
+    user_question = serializers.CharField(allow_null=True)
+    interim_answer = serializers.CharField(allow_null=True)
+    customer = CustomerAnswerSerializer(allow_null=True)
+    outcome = OutcomeSerializer(allow_null=True)
+    actions = LinkedActionSerializer(many=True)
+    opened_at = serializers.DateTimeField()
+    tags = serializers.ListField(child=serializers.CharField())
+    trace_id = serializers.CharField(allow_null=True)
+    release = ReleaseAnswerSerializer()
+    status_url = serializers.URLField()
+    review_url = serializers.URLField()
+    resume_token = serializers.CharField(required=False, allow_null=True, help_text="Returned to service accounts only.")
+
+
+class EventSerializer(serializers.Serializer):
+    event_id = serializers.CharField()
+    type = serializers.ChoiceField(CaseEvent.Kind.choices)
+    at = serializers.DateTimeField()
+    by = serializers.CharField()
+    data = serializers.DictField()
+    subject = serializers.CharField(required=False)
+    note = serializers.CharField(required=False)
+
+
+class SwitchSerializer(StrictSerializer):
+    """A stop or a resume: the scope and the reason. Without a tenant it is the caller's own."""
+
+    reason = StrictCharField(max_length=200)
+    tenant_id = StrictCharField(max_length=50, required=False)
+    domain = StrictCharField(max_length=50, required=False, allow_blank=True)
+    action = StrictCharField(max_length=50, required=False, allow_blank=True)
+    depth = EnumField([depth.name.lower() for depth in Depth], required=False)
+
+
+class AutomationSerializer(serializers.Serializer):
+    ai_automation_enabled = serializers.BooleanField()
+    why = serializers.CharField()
+    tenant_id = serializers.CharField()
+    domain = serializers.CharField(allow_null=True)
+    action = serializers.CharField(allow_null=True)

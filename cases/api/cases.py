@@ -1,0 +1,155 @@
+"""Cases over REST: intake, lists, one case, its timeline, new drafts, withdrawal, a wish for a person."""
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from ..clock import db_now
+from ..errors import NotFound
+from ..models import Case, CaseEvent
+from ..outcome import is_final
+from ..permissions import visible_to
+from ..presentation import case_document, details_of, event_document, receipt_document
+from ..services import intake, lifecycle
+from ..states import DECIDED, State
+from ..vocabulary import Risk
+from ..wire.idempotency import HEADER, idempotent
+from ..wire.intake import DraftSerializer, IntakeSerializer, parse_draft, parse_intake
+from ..wire.parser import WireError
+from .answers import CaseSerializer, EventSerializer, NoteSerializer, ReceiptSerializer
+from .doors import case_or_404, tenant_for
+
+TIMELINE_AT_MOST = 500
+
+
+class CaseFilter(filters.FilterSet):
+    """The list's filters. A parameter that is not known is refused, so that a typo does not list everything."""
+
+    external_id = filters.CharFilter()
+    state = filters.ChoiceFilter(choices=State.choices)
+    domain = filters.CharFilter()
+    risk = filters.ChoiceFilter(choices=Risk.choices)
+    tag = filters.CharFilter(field_name="tags", lookup_expr="contains", method="with_tag")
+    queue = filters.CharFilter(field_name="entries__queue__slug")
+    release = filters.CharFilter(field_name="current_draft__release__version")
+    opened_after = filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="gte")
+    opened_before = filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="lt")
+    due_after = filters.IsoDateTimeFilter(field_name="entries__due_at", lookup_expr="gte")
+    due_before = filters.IsoDateTimeFilter(field_name="entries__due_at", lookup_expr="lt")
+
+    class Meta:
+        model = Case
+        fields = ()
+
+    def with_tag(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
+        return queryset.filter(tags__contains=[value])
+
+
+class CaseListView(GenericAPIView):
+    """Take a case in, or list the cases that you may see, newest first."""
+
+    serializer_class = CaseSerializer
+    filterset_class = CaseFilter
+    filter_backends = (filters.DjangoFilterBackend,)
+
+    def get_queryset(self) -> QuerySet[Case]:
+        return visible_to(self.request.user, Case.objects.with_text())
+
+    @extend_schema(responses=CaseSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        unknown = set(request.query_params) - set(CaseFilter.base_filters) - {"limit", "cursor"}
+        if unknown:
+            raise WireError("unknown_parameter", f"Known parameters: {', '.join(CaseFilter.base_filters)}, limit, cursor.")
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(_documents(page, request))
+
+    @extend_schema(
+        request=IntakeSerializer,
+        parameters=[HEADER],
+        responses={201: ReceiptSerializer, 200: OpenApiResponse(CaseSerializer, "Known already: the case as it is now")},
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        sent = parse_intake(request.data)
+        tenant = tenant_for(request.user, sent.get("tenant_id"))
+        receipt = intake.submit(sent, actor=request.user, tenant=tenant)
+        if receipt.is_new:
+            return Response(receipt_document(receipt), status=201)
+        return Response(_documents([receipt.case], request)[0], status=200)
+
+
+class CaseView(APIView):
+    """One case as it is now."""
+
+    @extend_schema(responses=CaseSerializer)
+    def get(self, request: Request, case_id: str) -> Response:
+        return Response(_documents([case_or_404(request, case_id)], request)[0])
+
+
+class TimelineView(APIView):
+    """What happened to a case, oldest first. A decision shows when it is final."""
+
+    @extend_schema(responses=EventSerializer(many=True))
+    def get(self, request: Request, case_id: str) -> Response:
+        case = case_or_404(request, case_id)
+        events = case.events.select_related("actor", "note").order_by("id")[:TIMELINE_AT_MOST]
+        is_staff = request.user.is_person
+        if not is_staff:
+            hidden = {CaseEvent.Kind.DECIDED} if not is_final(case, db_now()) and case.state in DECIDED else set()
+            events = [event for event in events if event.is_public and event.kind not in hidden]
+        return Response({"results": [event_document(event, is_staff=is_staff) for event in events]})
+
+
+class DraftsView(APIView):
+    """A new draft for an open case; a person looks at it, whatever its confidence."""
+
+    @extend_schema(request=DraftSerializer, parameters=[HEADER], responses={201: ReceiptSerializer})
+    @idempotent
+    def post(self, request: Request, case_id: str) -> Response:
+        case = case_or_404(request, case_id)
+        receipt = intake.add_draft(case.pk, parse_draft(request.data), actor=request.user)
+        return Response(receipt_document(receipt), status=201)
+
+
+class NotedView(APIView):
+    """Base of the POSTs that take an optional reason and answer with the case."""
+
+    @staticmethod
+    def act(case: Case, request: Request, reason: str) -> None:
+        raise NotFound
+
+    @extend_schema(request=NoteSerializer, parameters=[HEADER], responses=CaseSerializer)
+    @idempotent
+    def post(self, request: Request, case_id: str) -> Response:
+        case = case_or_404(request, case_id)
+        note = NoteSerializer(data=request.data)
+        note.is_valid(raise_exception=True)
+        self.act(case, request, note.validated_data.get("reason") or "")
+        return Response(_documents([case_or_404(request, case_id)], request)[0])
+
+
+class WithdrawView(NotedView):
+    """The caller cancels a case that no person has decided."""
+
+    @staticmethod
+    def act(case: Case, request: Request, reason: str) -> None:
+        lifecycle.withdraw(case.pk, actor=request.user, reason=reason)
+
+
+class EscalateView(NotedView):
+    """The customer wants a person; an automatic approval is recalled."""
+
+    @staticmethod
+    def act(case: Case, request: Request, reason: str) -> None:
+        lifecycle.escalate(case.pk, actor=request.user, note=reason)
+
+
+def _documents(cases: list[Case], request: Request) -> list[dict]:
+    now, details = db_now(), details_of(cases, request.user)
+    return [case_document(case, request.user, now, details[case.pk]) for case in cases]
+
+

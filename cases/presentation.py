@@ -1,0 +1,139 @@
+"""Cases as the API shows them. What each reader may see is asked of ``permissions.fields_visible_to``."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.module_loading import import_string
+
+from .models import Case, CaseEvent, User
+from .outcome import is_final, outcome_document, public_state
+from .permissions import fields_visible_to
+from .services.intake import Receipt
+from .states import State
+
+
+@cache
+def _detail_providers() -> tuple:
+    return tuple(import_string(path) for path in settings.CASE_DETAIL_PROVIDERS)
+
+
+def details_of(cases: Sequence[Case], actor: User) -> dict[UUID, dict[str, Any]]:
+    """What the rooms above add to these cases; a fixed number of queries however many they are."""
+    details: dict[UUID, dict[str, Any]] = {case.pk: {} for case in cases}
+    for provider in _detail_providers():
+        for key, fields in provider(cases, actor).items():
+            details[key] |= fields
+    return details
+
+
+def status_url(case: Case) -> str:
+    return settings.PUBLIC_URL + reverse("api:case", args=[case.wire_id])
+
+
+def review_url(case: Case) -> str:
+    return settings.PUBLIC_URL + reverse("admin:feedback_review_work", args=[case.pk])
+
+
+def receipt_document(receipt: Receipt) -> dict[str, Any]:
+    """The 201 of an intake: the triage, why a person, why this queue, and what to tell the customer meanwhile."""
+    case, draft = receipt.case, receipt.draft
+    deadline = receipt.answers.get("sla_deadline")
+    return {
+        "case_id": case.wire_id,
+        "external_id": case.external_id or None,
+        "state": case.state if case.open_actions == 0 else State.PENDING_REVIEW.value,
+        "route": draft.route,
+        "risk_level": case.risk,
+        "confidence": draft.confidence,
+        "contributions": draft.contributions,
+        "triggers": draft.triggers,
+        "reason_for_escalation": draft.reason,
+        "queue": receipt.answers.get("queue"),
+        "queue_reason": receipt.answers.get("queue_reason"),
+        "sla_deadline": deadline,
+        "action_id": receipt.answers.get("action_id"),
+        "interim_answer": case.content.text.get("limited_answer"),
+        "customer_message": customer_message(case, deadline) if deadline else None,
+        "status_url": status_url(case),
+        "review_url": review_url(case),
+    }
+
+
+def customer_message(case: Case, deadline: datetime) -> str:
+    """An honest sentence for the customer, with the deadline in the tenant's own time."""
+    local = deadline.astimezone(ZoneInfo(case.tenant.time_zone))
+    return f"A specialist will review this and write to you by {local:%H:%M on %d %B %Y} ({local:%Z})."
+
+
+def case_document(case: Case, actor: User, now: datetime, details: dict[str, Any]) -> dict[str, Any]:
+    """One case as it is now. The outcome is hidden until it is final (see ``outcome``)."""
+    draft, visible = case.current_draft, fields_visible_to(actor, case)
+    undecided = not is_final(case, now)
+    document = {
+        "case_id": case.wire_id,
+        "external_id": case.external_id or None,
+        "tenant_id": case.tenant.slug,
+        "kind": case.kind,
+        "domain": case.domain,
+        "language": case.language,
+        "risk_level": case.risk,
+        "state": public_state(case, now),
+        "in_review": bool(details.get("in_review")),
+        "in_review_by": details.get("in_review_by"),
+        "route": draft.route,
+        "confidence": draft.confidence,
+        "triggers": draft.triggers,
+        "reason_for_escalation": draft.reason,
+        "draft_number": draft.number,
+        "queue": details.get("queue"),
+        "queue_reason": details.get("queue_reason"),
+        "sla_deadline": details.get("sla_deadline"),
+        "sla_breached": bool(details.get("sla_breached")),
+        "user_question": case.content.text.get("user_question"),
+        "interim_answer": case.content.text.get("limited_answer") if undecided else None,
+        "customer": customer_document(case, unmasked="customer" in visible),
+        "outcome": outcome_document(case, now),
+        "actions": details.get("actions", []),
+        "opened_at": case.opened_at,
+        "tags": case.tags,
+        "trace_id": case.trace_id or None,
+        "release": {
+            name: getattr(draft.release, name) or None
+            for name in ("model", "version", "prompt_version", "retrieval_version")
+        },
+        "status_url": status_url(case),
+        "review_url": review_url(case),
+    }
+    if "resume_token" in visible:
+        document["resume_token"] = case.resume_token or None
+    return document
+
+
+def customer_document(case: Case, *, unmasked: bool) -> dict[str, str] | None:
+    """The customer as sent, or with all but the first letters hidden."""
+    customer = case.content.text.get("customer")
+    if not customer or unmasked:
+        return customer
+    return {name: masked(str(value)) for name, value in customer.items() if value}
+
+
+def masked(text: str) -> str:
+    """``an•••`` for ``anna@example.com``: enough to tell two apart, not enough to write to anybody."""
+    return f"{text[:2]}•••" if len(text) > 4 else "•••"
+
+
+def event_document(event: CaseEvent, *, is_staff: bool) -> dict[str, Any]:
+    """One line of the timeline. Callers see that a person acted; staff see who, and the note."""
+    document = {"event_id": event.wire_id, "type": event.kind, "at": event.at, "data": event.data}
+    document["by"] = str(event.actor) if is_staff else event.actor.kind
+    if event.subject:
+        document["subject"] = event.subject
+    if is_staff and event.note:
+        document["note"] = event.note.text.get("note")
+    return document

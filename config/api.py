@@ -1,0 +1,26 @@
+"""The API's routes (DESIGN section 4)."""
+
+from django.urls import path
+
+from cases.api import automation, cases
+from feedback.api import ReviewsView
+from queues import api as queues
+
+app_name = "api"
+
+urlpatterns = [
+    path("cases/", cases.CaseListView.as_view(), name="cases"),
+    path("cases/<str:case_id>/", cases.CaseView.as_view(), name="case"),
+    path("cases/<str:case_id>/timeline/", cases.TimelineView.as_view(), name="case-timeline"),
+    path("cases/<str:case_id>/drafts/", cases.DraftsView.as_view(), name="case-drafts"),
+    path("cases/<str:case_id>/withdraw/", cases.WithdrawView.as_view(), name="case-withdraw"),
+    path("cases/<str:case_id>/escalate/", cases.EscalateView.as_view(), name="case-escalate"),
+    path("cases/<str:case_id>/reviews/", ReviewsView.as_view(), name="case-reviews"),
+    path("cases/<str:case_id>/heartbeat/", queues.HeartbeatView.as_view(), name="case-heartbeat"),
+    path("cases/<str:case_id>/release/", queues.ReleaseView.as_view(), name="case-release"),
+    path("queues/", queues.QueueListView.as_view(), name="queues"),
+    path("queues/claim/", queues.ClaimView.as_view(), name="claim"),
+    path("automation/", automation.AutomationView.as_view(), name="automation"),
+    path("automation/stop/", automation.StopView.as_view(), name="automation-stop"),
+    path("automation/resume/", automation.ResumeView.as_view(), name="automation-resume"),
+]

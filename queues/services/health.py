@@ -1,0 +1,44 @@
+"""How the queues are doing, in one query."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Count, Min, Q, QuerySet
+
+from cases.clock import db_now
+from cases.models import Tenant
+
+from ..models import Queue
+
+SOON = timedelta(minutes=30)
+
+
+def queue_health(tenants: QuerySet[Tenant]) -> list[dict[str, Any]]:
+    """Per queue: how many wait, are held, are due within half an hour, are overdue; and since when the oldest waits."""
+    now = db_now()
+    waiting = Q(entries__claimed_by=None, entries__paused_at=None)
+    queues = (
+        Queue.objects.filter(tenant__in=tenants)
+        .select_related("tenant")
+        .annotate(
+            waiting=Count("entries", filter=waiting),
+            held=Count("entries", filter=Q(entries__claimed_by__isnull=False)),
+            due_soon=Count("entries", filter=Q(entries__due_at__range=(now, now + SOON))),
+            breached=Count("entries", filter=Q(entries__due_at__lt=now)),
+            oldest_at=Min("entries__entered_at"),
+        )
+        .order_by("tenant__slug", "position", "slug")
+    )
+    return [
+        {
+            "queue": queue.slug,
+            "name": queue.name,
+            "tenant_id": queue.tenant.slug,
+            "waiting": queue.waiting,
+            "held": queue.held,
+            "due_soon": queue.due_soon,
+            "breached": queue.breached,
+            "oldest_at": queue.oldest_at,
+        }
+        for queue in queues
+    ]
