@@ -59,7 +59,7 @@ def tracked(**options) -> HistoricalRecords:
         history_user_id_field=models.UUIDField(null=True),
         history_user_getter=_user_of,
         history_user_setter=_remember_user,
-        history_change_reason_field=models.CharField(max_length=REASON_LENGTH, null=True),  # noqa: DJ001
+        history_change_reason_field=models.CharField(max_length=REASON_LENGTH, null=True),
         **options,
     )
 
@@ -89,5 +89,3 @@ class Tracked(models.Model):
         self._history_user = actor
         self._change_reason = reason[:REASON_LENGTH]
         self.delete()
-
-

@@ -11,9 +11,10 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.module_loading import import_string
 
+from .clock import db_now
 from .models import Case, CaseEvent, User
 from .outcome import is_final, outcome_document, public_state
-from .permissions import fields_visible_to
+from .permissions import Rights, fields_visible_to
 from .services.intake import Receipt
 from .states import State
 
@@ -71,9 +72,14 @@ def customer_message(case: Case, deadline: datetime) -> str:
     return f"A specialist will review this and write to you by {local:%H:%M on %d %B %Y} ({local:%Z})."
 
 
-def case_document(case: Case, actor: User, now: datetime, details: dict[str, Any]) -> dict[str, Any]:
-    """One case as it is now. The outcome is hidden until it is final (see ``outcome``)."""
-    draft, visible = case.current_draft, fields_visible_to(actor, case)
+def case_documents(cases: Sequence[Case], actor: User) -> list[dict[str, Any]]:
+    """These cases as they are now. An outcome is hidden until it is final (see ``outcome``)."""
+    now, details, rights = db_now(), details_of(cases, actor), Rights(actor)
+    return [_case_document(case, rights, now, details[case.pk]) for case in cases]
+
+
+def _case_document(case: Case, rights: Rights, now: datetime, details: dict[str, Any]) -> dict[str, Any]:
+    draft, visible = case.current_draft, fields_visible_to(rights.actor, case, rights)
     undecided = not is_final(case, now)
     document = {
         "case_id": case.wire_id,

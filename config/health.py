@@ -1,4 +1,4 @@
-"""Is it up, and does it keep its promises: derived from the rows themselves, so that a dead beat shows without its help."""
+"""Is it up, and does it keep its promises: read from the rows themselves, so that a dead beat shows by itself."""
 
 from datetime import timedelta
 from typing import Any
@@ -23,7 +23,7 @@ def live(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 when the database answers and no sweep is behind, else 503; says what is wrong and nothing about any tenant."""
+    """200 when the database answers and no sweep is behind, else 503; says what is wrong and nothing of any tenant."""
     try:
         problems = list(_problems())
     except DatabaseError:

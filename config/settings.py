@@ -1,6 +1,7 @@
 """All settings, each from the environment or with a safe default.
 
-`DATABASE_URL` and `REDIS_URL` name the servers; without them, commands attach to a running demo (see ``config.servers``).
+`DATABASE_URL` and `REDIS_URL` name the servers; without them, commands attach to a running demo
+(see ``config.servers``).
 """
 
 import os
@@ -38,7 +39,7 @@ DEBUG = False
 
 SECRET_KEY = os.environ.get("SECRET_KEY", "")
 if not SECRET_KEY:
-    if not INSECURE_HTTP and "check" not in sys.argv:
+    if not INSECURE_HTTP and servers.needs_server(sys.argv):
         sys.exit("SECRET_KEY is not set: set it to at least 50 random characters, or start `make demo`.")
     SECRET_KEY = "demo-and-tests-only-" + "x" * 40
 
@@ -201,6 +202,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {"RiskEnum": "cases.vocabulary.Risk", "CaseStateEnum": "cases.states.State"},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
@@ -214,7 +216,7 @@ CASE_FACT_PROVIDERS = ["approvals.facts.action_facts"]
 CASE_DETAIL_PROVIDERS = ["queues.details.case_details", "approvals.details.case_details"]
 CASE_EVENT_HANDLERS = ["queues.handlers.on_event", "approvals.handlers.on_event"]
 
-# --- history, security, texts ------------------------------------------------------------------------------------------
+# --- history, security, texts ------------------------------------------------------------------------------------
 
 SIMPLE_HISTORY_REVERT_DISABLED = True
 SIMPLE_HISTORY_ENFORCE_HISTORY_MODEL_PERMISSIONS = True

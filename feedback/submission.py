@@ -86,7 +86,9 @@ def _edit(submission: Submission, shown: Shown) -> Submission:
     if shown.has_draft and answer == shown.model_draft and decision == shown.model_decision:
         return _with(submission, verdict=Verdict.ACCEPT, final_answer="", final_decision=decision)
     if shown.route == Route.FULL_INVESTIGATION and not _has_reason(submission):
-        raise ReviewInvalid("A full investigation states its reason: choose a code or write a note.", pointer="/reason_code")
+        raise ReviewInvalid(
+            "A full investigation states its reason: choose a code or write a note.", pointer="/reason_code"
+        )
     return _with(submission, final_answer=answer, final_decision=decision)
 
 

@@ -8,10 +8,9 @@ from rest_framework.views import APIView
 
 from cases.api.answers import CaseSerializer
 from cases.api.doors import case_or_404, tenant_for
-from cases.clock import db_now
 from cases.models import Case
 from cases.permissions import tenants_of
-from cases.presentation import case_document, details_of
+from cases.presentation import case_documents
 from cases.wire.fields import StrictCharField, StrictIntegerField, StrictSerializer
 from cases.wire.idempotency import HEADER, idempotent
 
@@ -68,13 +67,12 @@ class ClaimView(APIView):
         if entry is None:
             return Response(status=204)
         case = Case.objects.with_text().get(pk=entry.case_id)
-        details = details_of([case], request.user)[case.pk]
         return Response(
             {
                 "case_id": case.wire_id,
                 "generation": entry.generation,
                 "lease_expires_at": entry.lease_expires_at,
-                "case": case_document(case, request.user, db_now(), details),
+                "case": case_documents([case], request.user)[0],
             }
         )
 
@@ -110,5 +108,3 @@ def _held(request: Request, case_id: str):
     sent = GenerationSerializer(data=request.data)
     sent.is_valid(raise_exception=True)
     return case.pk, request.user, sent.validated_data["generation"]
-
-

@@ -87,7 +87,9 @@ def _reason(case: CaseFacts, queue: QueueFacts, judged) -> str:
 
 def _skipped(judged, chosen: QueueFacts) -> str:
     """The near misses: at most two, for a reader who expected another queue."""
-    missed = [f"{queue.slug} skipped: {why}" for queue, why in judged if why and not queue.is_fallback and queue != chosen]
+    missed = [
+        f"{queue.slug} skipped: {why}" for queue, why in judged if why and not queue.is_fallback and queue != chosen
+    ]
     return f"; {'; '.join(missed[:2])}" if missed else ""
 
 

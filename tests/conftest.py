@@ -1,8 +1,13 @@
 """Fixtures for all tests."""
 
+import hypothesis
 import pytest
 from django.db import connection, transaction
 from django.db.backends.postgresql.operations import DatabaseOperations
+
+# A busy machine is no failure: hypothesis counts examples, not milliseconds.
+hypothesis.settings.register_profile("steady", deadline=None)
+hypothesis.settings.load_profile("steady")
 
 # What every trigger that guards an append-only table is called (see ``cases.guards``).
 APPEND_ONLY_TRIGGERS = """

@@ -6,163 +6,259 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('approvals', '0001_initial'),
-        ('auth', '0012_alter_user_first_name_max_length'),
-        ('cases', '0001_initial'),
+        ("approvals", "0001_initial"),
+        ("auth", "0012_alter_user_first_name_max_length"),
+        ("cases", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='actiontype',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='action_types', to='cases.tenant'),
+            model_name="actiontype",
+            name="tenant",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="action_types", to="cases.tenant"
+            ),
         ),
         migrations.AddField(
-            model_name='approvalauthority',
-            name='action_type',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='authorities', to='approvals.actiontype'),
+            model_name="approvalauthority",
+            name="action_type",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="authorities", to="approvals.actiontype"
+            ),
         ),
         migrations.AddField(
-            model_name='approvalauthority',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='authorities', to='cases.tenant'),
+            model_name="approvalauthority",
+            name="tenant",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="authorities", to="cases.tenant"
+            ),
         ),
         migrations.AddField(
-            model_name='authoritygrouppermission',
-            name='content_object',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='approvals.approvalauthority'),
+            model_name="authoritygrouppermission",
+            name="content_object",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="approvals.approvalauthority"),
         ),
         migrations.AddField(
-            model_name='authoritygrouppermission',
-            name='group',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='auth.group'),
+            model_name="authoritygrouppermission",
+            name="group",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="auth.group"),
         ),
         migrations.AddField(
-            model_name='authoritygrouppermission',
-            name='permission',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='auth.permission'),
+            model_name="authoritygrouppermission",
+            name="permission",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="auth.permission"),
         ),
         migrations.AddField(
-            model_name='authorityuserpermission',
-            name='content_object',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='approvals.approvalauthority'),
+            model_name="authorityuserpermission",
+            name="content_object",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="approvals.approvalauthority"),
         ),
         migrations.AddField(
-            model_name='authorityuserpermission',
-            name='permission',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='auth.permission'),
+            model_name="authorityuserpermission",
+            name="permission",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="auth.permission"),
         ),
         migrations.AddField(
-            model_name='authorityuserpermission',
-            name='user',
+            model_name="authorityuserpermission",
+            name="user",
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL),
         ),
         migrations.AddField(
-            model_name='historicalactiontype',
-            name='tenant',
-            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='cases.tenant'),
+            model_name="historicalactiontype",
+            name="tenant",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="cases.tenant",
+            ),
         ),
         migrations.AddField(
-            model_name='historicalapprovalauthority',
-            name='action_type',
-            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='approvals.actiontype'),
+            model_name="historicalapprovalauthority",
+            name="action_type",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="approvals.actiontype",
+            ),
         ),
         migrations.AddField(
-            model_name='historicalapprovalauthority',
-            name='tenant',
-            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='cases.tenant'),
+            model_name="historicalapprovalauthority",
+            name="tenant",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="cases.tenant",
+            ),
         ),
         migrations.AddField(
-            model_name='historicalimpactrule',
-            name='action_type',
-            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='approvals.actiontype'),
+            model_name="historicalimpactrule",
+            name="action_type",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="approvals.actiontype",
+            ),
         ),
         migrations.AddField(
-            model_name='historicalproposedaction',
-            name='action_type',
-            field=models.ForeignKey(blank=True, db_constraint=False, help_text='None: the tenant has no such type.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='approvals.actiontype'),
+            model_name="historicalproposedaction",
+            name="action_type",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                help_text="None: the tenant has no such type.",
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="approvals.actiontype",
+            ),
         ),
         migrations.AddField(
-            model_name='historicalproposedaction',
-            name='case',
-            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='cases.case'),
+            model_name="historicalproposedaction",
+            name="case",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="cases.case",
+            ),
         ),
         migrations.AddField(
-            model_name='historicalproposedaction',
-            name='content',
-            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='cases.content'),
+            model_name="historicalproposedaction",
+            name="content",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="cases.content",
+            ),
         ),
         migrations.AddField(
-            model_name='historicalproposedaction',
-            name='proposer',
-            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="historicalproposedaction",
+            name="proposer",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='historicalproposedaction',
-            name='tenant',
-            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='cases.tenant'),
+            model_name="historicalproposedaction",
+            name="tenant",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="cases.tenant",
+            ),
         ),
         migrations.AddField(
-            model_name='impactrule',
-            name='action_type',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='impact_rules', to='approvals.actiontype'),
+            model_name="impactrule",
+            name="action_type",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="impact_rules", to="approvals.actiontype"
+            ),
         ),
         migrations.AddField(
-            model_name='proposedaction',
-            name='action_type',
-            field=models.ForeignKey(help_text='None: the tenant has no such type.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='actions', to='approvals.actiontype'),
+            model_name="proposedaction",
+            name="action_type",
+            field=models.ForeignKey(
+                help_text="None: the tenant has no such type.",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="actions",
+                to="approvals.actiontype",
+            ),
         ),
         migrations.AddField(
-            model_name='proposedaction',
-            name='case',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='actions', to='cases.case'),
+            model_name="proposedaction",
+            name="case",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="actions",
+                to="cases.case",
+            ),
         ),
         migrations.AddField(
-            model_name='proposedaction',
-            name='content',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cases.content'),
+            model_name="proposedaction",
+            name="content",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="cases.content"
+            ),
         ),
         migrations.AddField(
-            model_name='proposedaction',
-            name='proposer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="proposedaction",
+            name="proposer",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='proposedaction',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='actions', to='cases.tenant'),
+            model_name="proposedaction",
+            name="tenant",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="actions", to="cases.tenant"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='actiontype',
-            constraint=models.UniqueConstraint(fields=('tenant', 'name'), name='action_names_are_unique'),
+            model_name="actiontype",
+            constraint=models.UniqueConstraint(fields=("tenant", "name"), name="action_names_are_unique"),
         ),
         migrations.AddConstraint(
-            model_name='approvalauthority',
-            constraint=models.UniqueConstraint(fields=('tenant', 'code'), name='authority_codes_are_unique'),
+            model_name="approvalauthority",
+            constraint=models.UniqueConstraint(fields=("tenant", "code"), name="authority_codes_are_unique"),
         ),
         migrations.AddConstraint(
-            model_name='approvalauthority',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('currency', ''), ('max_amount', None)), models.Q(('max_amount__gt', 0), models.Q(('currency', ''), _negated=True)), _connector='OR'), name='an_amount_has_a_currency'),
+            model_name="approvalauthority",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("currency", ""), ("max_amount", None)),
+                    models.Q(("max_amount__gt", 0), models.Q(("currency", ""), _negated=True)),
+                    _connector="OR",
+                ),
+                name="an_amount_has_a_currency",
+            ),
         ),
         migrations.AlterUniqueTogether(
-            name='authoritygrouppermission',
-            unique_together={('group', 'permission', 'content_object')},
+            name="authoritygrouppermission",
+            unique_together={("group", "permission", "content_object")},
         ),
         migrations.AlterUniqueTogether(
-            name='authorityuserpermission',
-            unique_together={('user', 'permission', 'content_object')},
+            name="authorityuserpermission",
+            unique_together={("user", "permission", "content_object")},
         ),
         migrations.AddIndex(
-            model_name='proposedaction',
-            index=models.Index(fields=['tenant', 'state', '-id'], name='action_by_state'),
+            model_name="proposedaction",
+            index=models.Index(fields=["tenant", "state", "-id"], name="action_by_state"),
         ),
         migrations.AddIndex(
-            model_name='proposedaction',
-            index=models.Index(fields=['case'], name='action_of_case'),
+            model_name="proposedaction",
+            index=models.Index(fields=["case"], name="action_of_case"),
         ),
     ]

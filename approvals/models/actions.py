@@ -23,7 +23,11 @@ class ProposedAction(Tracked):
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="actions")
     case = models.ForeignKey(Case, null=True, blank=True, on_delete=models.PROTECT, related_name="actions")
     action_type = models.ForeignKey(
-        ActionType, null=True, on_delete=models.PROTECT, related_name="actions", help_text="None: the tenant has no such type."
+        ActionType,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="actions",
+        help_text="None: the tenant has no such type.",
     )
     name = models.CharField(max_length=50, help_text="As proposed.")
     state = FSMField(max_length=16, choices=states.ActionState, default=states.ActionState.PROPOSED, protected=True)

@@ -20,7 +20,9 @@ class ApprovalAuthority(Tracked):
     code = models.CharField(max_length=50, validators=[CODE])
     name = models.CharField(max_length=120)
     action_type = models.ForeignKey(ActionType, on_delete=models.PROTECT, related_name="authorities")
-    max_amount = models.DecimalField(max_digits=18, decimal_places=3, null=True, blank=True, help_text="Empty: actions without money only.")
+    max_amount = models.DecimalField(
+        max_digits=18, decimal_places=3, null=True, blank=True, help_text="Empty: actions without money only."
+    )
     currency = models.CharField(max_length=3, blank=True, default="")
     max_impact = models.CharField(max_length=8, choices=Risk, default=Risk.MEDIUM)
 
@@ -33,7 +35,8 @@ class ApprovalAuthority(Tracked):
         constraints = (
             models.UniqueConstraint(fields=("tenant", "code"), name="authority_codes_are_unique"),
             models.CheckConstraint(
-                condition=models.Q(max_amount=None, currency="") | (models.Q(max_amount__gt=0) & ~models.Q(currency="")),
+                condition=models.Q(max_amount=None, currency="")
+                | (models.Q(max_amount__gt=0) & ~models.Q(currency="")),
                 name="an_amount_has_a_currency",
             ),
         )

@@ -46,7 +46,9 @@ class ImpactRule(Tracked):
 
     action_type = models.ForeignKey(ActionType, on_delete=models.CASCADE, related_name="impact_rules")
     position = models.PositiveSmallIntegerField(default=0)
-    condition = models.TextField(max_length=1000, validators=[valid_condition], help_text="CEL over the documented facts.")
+    condition = models.TextField(
+        max_length=1000, validators=[valid_condition], help_text="CEL over the documented facts."
+    )
     impact = models.CharField(max_length=8, choices=Risk)
     approvals = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(5)])
     valid_minutes = models.PositiveIntegerField(default=1440, help_text="How long a proposal of this impact may wait.")

@@ -21,7 +21,9 @@ from ..models import ProposedAction
 BATCH = 200
 
 
-def propose(case: Case, proposal: Mapping[str, Any], raw: Mapping[str, Any], *, actor: User, now: datetime) -> ProposedAction:
+def propose(
+    case: Case, proposal: Mapping[str, Any], raw: Mapping[str, Any], *, actor: User, now: datetime
+) -> ProposedAction:
     """Store a case's action in the case's own transaction. It waits for its preview, and nothing runs before.
 
     ``proposal`` is parsed, ``raw`` as it was sent. Whatever authority the model claims in it stays a claim.
@@ -47,7 +49,15 @@ def propose(case: Case, proposal: Mapping[str, Any], raw: Mapping[str, Any], *, 
         content=content,
     )
     action.save_as(actor, "proposed", force_insert=True)
-    record(case, CaseEvent.Kind.ACTION_PENDING, actor, at=now, subject=action.wire_id, action=action.name, impact=action.impact)
+    record(
+        case,
+        CaseEvent.Kind.ACTION_PENDING,
+        actor,
+        at=now,
+        subject=action.wire_id,
+        action=action.name,
+        impact=action.impact,
+    )
     return action
 
 
@@ -72,7 +82,7 @@ def sweep_ended_cases(*, limit: int = BATCH) -> int:
     for case_id in list(Case.objects.filter(ended, open_actions__gt=0).values_list("pk", flat=True)[:limit]):
         with transaction.atomic():
             case = (
-                Case.objects.select_for_update(of=("self",), skip_locked=True)
+                Case.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
                 .select_related("tenant", "current_draft")
                 .filter(ended, pk=case_id, open_actions__gt=0)
                 .first()

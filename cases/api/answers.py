@@ -104,7 +104,9 @@ class CaseSerializer(serializers.Serializer):
     release = ReleaseAnswerSerializer()
     status_url = serializers.URLField()
     review_url = serializers.URLField()
-    resume_token = serializers.CharField(required=False, allow_null=True, help_text="Returned to service accounts only.")
+    resume_token = serializers.CharField(
+        required=False, allow_null=True, help_text="Returned to service accounts only."
+    )
 
 
 class EventSerializer(serializers.Serializer):

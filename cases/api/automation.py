@@ -30,7 +30,8 @@ class AutomationView(APIView):
     """Whether automation is on for a tenant, domain and action. Take no answer for a no."""
 
     @extend_schema(
-        parameters=[OpenApiParameter(name, str) for name in ("tenant_id", "domain", "action")], responses=AutomationSerializer
+        parameters=[OpenApiParameter(name, str) for name in ("tenant_id", "domain", "action")],
+        responses=AutomationSerializer,
     )
     def get(self, request: Request) -> Response:
         tenant = tenant_for(request.user, request.query_params.get("tenant_id"))

@@ -17,7 +17,9 @@ from ..wire.parser import WireError
 
 class TenantAmbiguous(WireError):
     def __init__(self) -> None:
-        super().__init__("tenant_missing", "You belong to several tenants: say which by tenant_id.", pointer="/tenant_id")
+        super().__init__(
+            "tenant_missing", "You belong to several tenants: say which by tenant_id.", pointer="/tenant_id"
+        )
 
 
 def handle(exc: Exception, context: dict[str, Any]) -> Response:

@@ -23,7 +23,9 @@ class CaseQuerySet(models.QuerySet):
 
     def with_text(self) -> "CaseQuerySet":
         """Everything that a row of a list or a page shows, in one query."""
-        return self.select_related("tenant", "content", "current_draft__content", "current_draft__release", "final_content")
+        return self.select_related(
+            "tenant", "content", "current_draft__content", "current_draft__release", "final_content"
+        )
 
 
 class Case(Tracked):
@@ -61,8 +63,12 @@ class Case(Tracked):
     final_content = models.OneToOneField("cases.Content", null=True, on_delete=models.PROTECT, related_name="+")
     decided_by = models.CharField(max_length=9, choices=DecidedBy, blank=True, default="")
     decided_at = models.DateTimeField(null=True, blank=True)
-    final_at = models.DateTimeField(null=True, blank=True, help_text="Until then a decision can be undone and is hidden.")
-    open_actions = models.PositiveSmallIntegerField(default=0, help_text="Actions that are not terminal yet hold the outcome.")
+    final_at = models.DateTimeField(
+        null=True, blank=True, help_text="Until then a decision can be undone and is hidden."
+    )
+    open_actions = models.PositiveSmallIntegerField(
+        default=0, help_text="Actions that are not terminal yet hold the outcome."
+    )
 
     tags = ArrayField(models.CharField(max_length=50), default=list, blank=True)
     trace_id = models.CharField(max_length=128, blank=True, default="")
@@ -93,7 +99,9 @@ class Case(Tracked):
         )
         constraints = (
             models.UniqueConstraint(
-                fields=("tenant", "external_id"), condition=~models.Q(external_id=""), name="external_id_is_unique_per_tenant"
+                fields=("tenant", "external_id"),
+                condition=~models.Q(external_id=""),
+                name="external_id_is_unique_per_tenant",
             ),
             models.CheckConstraint(
                 condition=models.Q(state__in=states.OPEN, decided_at=None, final_at=None)

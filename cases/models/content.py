@@ -47,7 +47,9 @@ class Content(models.Model):
             GinIndex(fields=["search"], name="content_search"),  # Read by the case lists' search box.
             models.Index(fields=["case_id"], name="content_by_case"),  # Read by erasure and the review page.
             models.Index(  # Read by "same customer's history".
-                fields=["tenant", "customer_key", "-id"], name="content_by_customer", condition=~models.Q(customer_key=None)
+                fields=["tenant", "customer_key", "-id"],
+                name="content_by_customer",
+                condition=~models.Q(customer_key=None),
             ),
         )
         constraints = (
@@ -73,4 +75,3 @@ class Content(models.Model):
     def digest(self) -> bytes:
         """SHA-256 over salt and RFC 8785 bytes of the body: what append-only rows hold. Not after erasure."""
         return salted_digest(self.salt, self.body)
-

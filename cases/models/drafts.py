@@ -18,7 +18,9 @@ class Release(models.Model):
     prompt_version = models.CharField(max_length=100, blank=True, default="")
     retrieval_version = models.CharField(max_length=100, blank=True, default="")
     first_seen_at = models.DateTimeField()
-    reviews = models.PositiveIntegerField(default=0, help_text="Reviews that its drafts have had: the end of its cautious start.")
+    reviews = models.PositiveIntegerField(
+        default=0, help_text="Reviews that its drafts have had: the end of its cautious start."
+    )
 
     class Meta:
         default_permissions = ()
@@ -29,7 +31,10 @@ class Release(models.Model):
         )
 
     def __str__(self) -> str:
-        return " ".join(part for part in (self.model, self.version, self.prompt_version, self.retrieval_version) if part) or "unnamed"
+        return (
+            " ".join(part for part in (self.model, self.version, self.prompt_version, self.retrieval_version) if part)
+            or "unnamed"
+        )
 
 
 class Draft(models.Model):
@@ -42,7 +47,11 @@ class Draft(models.Model):
     is_absent = models.BooleanField(default=False)
     release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="drafts")
     policy_version = models.ForeignKey(
-        "cases.PolicyVersion", null=True, on_delete=models.PROTECT, related_name="+", help_text="None: no policy could be read."
+        "cases.PolicyVersion",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="None: no policy could be read.",
     )
     model_decision = models.CharField(max_length=100, blank=True, default="")
     signals = models.JSONField(default=dict)

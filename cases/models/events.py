@@ -54,9 +54,13 @@ class CaseEvent(models.Model):
     PREFIX = "evt"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    tenant = models.ForeignKey(Tenant, null=True, on_delete=models.PROTECT, related_name="+", help_text="None: all tenants.")
+    tenant = models.ForeignKey(
+        Tenant, null=True, on_delete=models.PROTECT, related_name="+", help_text="None: all tenants."
+    )
     case = models.ForeignKey("cases.Case", null=True, on_delete=models.PROTECT, related_name="events")
-    subject = models.CharField(max_length=60, blank=True, default="", help_text="The wire id of what else it is about: an action, an export.")
+    subject = models.CharField(
+        max_length=60, blank=True, default="", help_text="The wire id of what else it is about: an action, an export."
+    )
     kind = models.CharField(max_length=24, choices=Kind)
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField()

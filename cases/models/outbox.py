@@ -22,9 +22,14 @@ class WebhookEndpoint(Tracked):
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="endpoints")
     url = models.URLField(max_length=500, help_text="HTTPS and public. No redirect is followed.")
     secret = models.CharField(max_length=100, help_text="Signs each sending; whsec_ and 24 to 64 bytes in base64.")
-    previous_secret = models.CharField(max_length=100, blank=True, default="", help_text="Signs too, while a receiver changes over.")
+    previous_secret = models.CharField(
+        max_length=100, blank=True, default="", help_text="Signs too, while a receiver changes over."
+    )
     kinds = ArrayField(
-        models.CharField(max_length=24, validators=[known_kind]), default=list, blank=True, help_text="Empty: all events."
+        models.CharField(max_length=24, validators=[known_kind]),
+        default=list,
+        blank=True,
+        help_text="Empty: all events.",
     )
     is_active = models.BooleanField(default=True)
     description = models.CharField(max_length=200, blank=True, default="")
@@ -62,7 +67,9 @@ class Delivery(models.Model):
     class Meta:
         default_permissions = ()
         verbose_name_plural = "deliveries"
-        constraints = (models.UniqueConstraint(fields=("event", "endpoint"), name="one_delivery_per_event_and_endpoint"),)
+        constraints = (
+            models.UniqueConstraint(fields=("event", "endpoint"), name="one_delivery_per_event_and_endpoint"),
+        )
         indexes = (
             models.Index(  # Read by deliveries.lease_due.
                 fields=["next_attempt_at"], name="delivery_due", condition=models.Q(state="pending", is_held=False)

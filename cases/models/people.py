@@ -25,8 +25,12 @@ class User(AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     kind = models.CharField(max_length=7, choices=AccountKind, default=AccountKind.PERSON)
-    oidc_subject = models.CharField(  # noqa: DJ001 - unique, and absent for most.
-        max_length=255, null=True, blank=True, unique=True, help_text="One person, one identity at the sign-in provider."
+    oidc_subject = models.CharField(
+        max_length=255,
+        null=True,
+        blank=True,
+        unique=True,
+        help_text="One person, one identity at the sign-in provider.",
     )
 
     class Meta(AbstractUser.Meta):
@@ -50,13 +54,15 @@ class User(AbstractUser):
 
 def system_actor() -> User:
     """The actor of everything that nobody asked for just now; its row is made after each migrate. No query."""
-    user = User(id=SYSTEM_ID, username="system", first_name="Countersign", kind=User.AccountKind.SYSTEM, is_active=False)
+    user = User(
+        id=SYSTEM_ID, username="system", first_name="Countersign", kind=User.AccountKind.SYSTEM, is_active=False
+    )
     user._state.adding = False
     return user
 
 
 class Membership(Tracked):
-    """A user's place in a tenant. ``roles`` name the tenant's role groups; ``people.assign_roles`` keeps them in step."""
+    """A user's place in a tenant. ``roles`` name its role groups; ``people.assign_roles`` keeps them in step."""
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="memberships")
@@ -65,7 +71,12 @@ class Membership(Tracked):
     away_from = models.DateTimeField(null=True, blank=True)
     away_until = models.DateTimeField(null=True, blank=True)
     delegate = models.ForeignKey(
-        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="Stands in while this person is away."
+        User,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Stands in while this person is away.",
     )
 
     history = tracked()
@@ -78,7 +89,9 @@ class Membership(Tracked):
                 condition=models.Q(away_until=None) | models.Q(away_from__lt=models.F("away_until")),
                 name="away_ends_after_it_began",
             ),
-            models.CheckConstraint(condition=~models.Q(delegate=models.F("user")), name="nobody_delegates_to_themselves"),
+            models.CheckConstraint(
+                condition=~models.Q(delegate=models.F("user")), name="nobody_delegates_to_themselves"
+            ),
         )
 
     def __str__(self) -> str:

@@ -20,7 +20,7 @@ _DEFAULT = DEFAULT_RULES.to_document()
 
 
 def default_signals() -> dict:
-    return _DEFAULT["signals"]
+    return DEFAULT_RULES.to_document()["signals"]
 
 
 def default_risks() -> list[str]:
@@ -28,7 +28,7 @@ def default_risks() -> list[str]:
 
 
 def default_reason_codes() -> list:
-    return _DEFAULT["reason_codes"]
+    return DEFAULT_RULES.to_document()["reason_codes"]
 
 
 def valid_condition(expression: str) -> None:
@@ -43,7 +43,13 @@ class Policy(Tracked):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="policies")
-    domain = models.CharField(max_length=50, blank=True, default="", validators=[DOMAIN_NAME], help_text="Empty: every domain without its own.")
+    domain = models.CharField(
+        max_length=50,
+        blank=True,
+        default="",
+        validators=[DOMAIN_NAME],
+        help_text="Empty: every domain without its own.",
+    )
     version = models.PositiveIntegerField(default=0, editable=False)
 
     auto_approve_above = models.FloatField(
@@ -57,7 +63,8 @@ class Policy(Tracked):
         help_text="From this confidence a quick review is enough; below it, a full investigation.",
     )
     signals = models.JSONField(
-        default=default_signals, help_text="Per signal its weight and whether it is required, optional or unused. A missing signal counts as 0."
+        default=default_signals,
+        help_text="Per signal its weight and whether it is required, optional or unused. A missing signal counts as 0.",
     )
     clear_margin = models.FloatField(
         default=_DEFAULT["clear_margin"],
@@ -65,23 +72,35 @@ class Policy(Tracked):
         help_text="A rerank margin from which the best passage counts as clearly best.",
     )
     high_stakes_domains = ArrayField(
-        models.CharField(max_length=50, validators=[DOMAIN_NAME]), default=list, blank=True, help_text="Never decided automatically."
+        models.CharField(max_length=50, validators=[DOMAIN_NAME]),
+        default=list,
+        blank=True,
+        help_text="Never decided automatically.",
     )
     high_stakes_risks = ArrayField(models.CharField(max_length=8, choices=Risk), default=default_risks, blank=True)
     risk_floor = models.JSONField(default=dict, blank=True, help_text="Per domain the least risk that its cases have.")
     risk_when_absent = models.CharField(max_length=8, choices=Risk, default=_DEFAULT["risk_when_absent"])
     sampling_share = models.FloatField(
-        default=_DEFAULT["sampling_share"], validators=UNIT, help_text="Share of automatic approvals that a person looks at afterwards."
+        default=_DEFAULT["sampling_share"],
+        validators=UNIT,
+        help_text="Share of automatic approvals that a person looks at afterwards.",
     )
     new_release_reviews = models.PositiveIntegerField(
-        default=_DEFAULT["new_release_reviews"], help_text="A new release starts cautiously until it has had so many reviews."
+        default=_DEFAULT["new_release_reviews"],
+        help_text="A new release starts cautiously until it has had so many reviews.",
     )
     new_release_sampling = models.FloatField(default=_DEFAULT["new_release_sampling"], validators=UNIT)
     new_release_threshold = models.FloatField(
-        null=True, blank=True, default=_DEFAULT["new_release_threshold"], validators=UNIT, help_text="A stricter upper threshold meanwhile."
+        null=True,
+        blank=True,
+        default=_DEFAULT["new_release_threshold"],
+        validators=UNIT,
+        help_text="A stricter upper threshold meanwhile.",
     )
     decision_options = ArrayField(models.CharField(max_length=100), default=list, blank=True)
-    reason_codes = models.JSONField(default=default_reason_codes, blank=True, help_text="Pairs of a code and its words.")
+    reason_codes = models.JSONField(
+        default=default_reason_codes, blank=True, help_text="Pairs of a code and its words."
+    )
 
     history = tracked()
 
@@ -108,7 +127,9 @@ class Policy(Tracked):
             Rules.from_document(document | {"conditions": []})
         except RulesInvalid as error:
             named = [(field.split(".")[0], message) for field, message in error.errors]
-            raise ValidationError({field if field in document else "__all__": message for field, message in named}) from error
+            raise ValidationError(
+                {field if field in document else "__all__": message for field, message in named}
+            ) from error
 
 
 class TriggerCondition(Tracked):
@@ -117,8 +138,12 @@ class TriggerCondition(Tracked):
     policy = models.ForeignKey(Policy, on_delete=models.CASCADE, related_name="conditions")
     position = models.PositiveSmallIntegerField(default=0)
     name = models.CharField(max_length=60, help_text="Named in the reason that the reviewer reads.")
-    trigger = models.CharField(max_length=20, choices=[(t.value, t.label) for t in CONDITION_TRIGGERS], default=Trigger.POLICY_BOUNDARY)
-    expression = models.TextField(max_length=1000, validators=[valid_condition], help_text="CEL over the documented facts.")
+    trigger = models.CharField(
+        max_length=20, choices=[(t.value, t.label) for t in CONDITION_TRIGGERS], default=Trigger.POLICY_BOUNDARY
+    )
+    expression = models.TextField(
+        max_length=1000, validators=[valid_condition], help_text="CEL over the documented facts."
+    )
     is_active = models.BooleanField(default=True)
 
     history = tracked()
@@ -164,7 +189,9 @@ class RuleFailure(models.Model):
 
     class Meta:
         default_permissions = ()
-        indexes = (models.Index(fields=["policy_version", "-id"], name="failures_newest"),)  # Read by the policy's page.
+        indexes = (
+            models.Index(fields=["policy_version", "-id"], name="failures_newest"),
+        )  # Read by the policy's page.
 
     def __str__(self) -> str:
         return f"{self.condition}: {self.cause}"

@@ -8,7 +8,7 @@ from .tenants import Tenant
 
 
 class AutomationSwitch(Tracked):
-    """``ai_automation_enabled`` for one scope. A missing global or tenant row means off; narrower rows only subtract."""
+    """``ai_automation_enabled`` for one scope. A missing global or tenant row is off; narrower rows only subtract."""
 
     tenant = models.ForeignKey(Tenant, null=True, blank=True, on_delete=models.PROTECT, related_name="switches")
     domain = models.CharField(max_length=50, blank=True, default="")
@@ -26,7 +26,9 @@ class AutomationSwitch(Tracked):
         verbose_name_plural = "automation switches"
         constraints = (
             models.UniqueConstraint(
-                fields=("tenant", "domain", "action"), condition=models.Q(tenant__isnull=False), name="one_switch_per_scope"
+                fields=("tenant", "domain", "action"),
+                condition=models.Q(tenant__isnull=False),
+                name="one_switch_per_scope",
             ),
             models.UniqueConstraint(
                 fields=("domain", "action"), condition=models.Q(tenant=None), name="one_global_switch_per_scope"

@@ -14,14 +14,18 @@ SLUG = RegexValidator(r"^[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?$", "Lower-case let
 
 def known_time_zone(name: str) -> None:
     if name not in available_timezones():
-        raise ValidationError("Unknown time zone %(name)s: use an IANA name such as Europe/Berlin.", params={"name": name})
+        raise ValidationError(
+            "Unknown time zone %(name)s: use an IANA name such as Europe/Berlin.", params={"name": name}
+        )
 
 
 class Tenant(Tracked):
     """One customer of the installation. Rights over its cases, policies and people stand on this object."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    slug = models.CharField(max_length=50, unique=True, validators=[SLUG], help_text="Its name in the API; never changes.")
+    slug = models.CharField(
+        max_length=50, unique=True, validators=[SLUG], help_text="Its name in the API; never changes."
+    )
     name = models.CharField(max_length=120)
     time_zone = models.CharField(max_length=60, default="UTC", validators=[known_time_zone])
     is_active = models.BooleanField(default=True)

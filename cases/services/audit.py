@@ -12,8 +12,8 @@ def keep_denial(denied: Denied) -> None:
     Denial.objects.create(
         at=db_now(),
         actor=denied.actor,
-        tenant=tenant_of(denied.subject),
+        tenant=tenant_of(denied.subject) if denied.subject else None,
         permission=denied.permission,
-        subject=f"{denied.subject._meta.label_lower}:{denied.subject.pk}",
+        subject=f"{denied.subject._meta.label_lower}:{denied.subject.pk}" if denied.subject else "everything",
         request_id=str(structlog.contextvars.get_contextvars().get("request_id", ""))[:64],
     )

@@ -45,7 +45,7 @@ def record(
     subject: str = "",
     **data: Any,
 ) -> dict[str, Any]:
-    """Append an event of ``case``, queue its deliveries and tell the handlers; returns the fields that they answer with.
+    """Append an event of ``case``, queue its deliveries and tell the handlers; returns the fields that they answer.
 
     ``note`` is free text of a person and rests in erasable content; ``data`` is codes and numbers only.
     """
@@ -62,7 +62,9 @@ def record(
     return answers
 
 
-def record_for(tenant: Tenant | None, kind: CaseEvent.Kind, actor: User, *, subject: str = "", **data: Any) -> CaseEvent:
+def record_for(
+    tenant: Tenant | None, kind: CaseEvent.Kind, actor: User, *, subject: str = "", **data: Any
+) -> CaseEvent:
     """Append an event that belongs to no case: a stop, an export."""
     return _append(tenant, kind, actor, db_now(), subject=subject, data=data)
 

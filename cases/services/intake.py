@@ -26,9 +26,15 @@ from .events import record
 from .lifecycle import NotOpen, locked
 
 CASE_TEXTS = (
-    "user_question messages reason_for_escalation limited_answer customer attachments metadata".split()
+    "user_question",
+    "messages",
+    "reason_for_escalation",
+    "limited_answer",
+    "customer",
+    "attachments",
+    "metadata",
 )
-DRAFT_TEXTS = "model_draft reasoning evidence policies tool_results".split()
+DRAFT_TEXTS = ["model_draft", "reasoning", "evidence", "policies", "tool_results"]
 
 
 class ExternalIdTaken(Conflict):
@@ -283,6 +289,8 @@ def _store_draft(draft: Draft, judged: _Judged, now) -> None:
     draft.content.save(force_insert=True)
     draft.save(force_insert=True)
     RuleFailure.objects.bulk_create(
-        RuleFailure(policy_version=judged.policy_version, case=draft.case, condition=name[:60], cause=cause[:300], at=now)
+        RuleFailure(
+            policy_version=judged.policy_version, case=draft.case, condition=name[:60], cause=cause[:300], at=now
+        )
         for name, cause in judged.result.failures
     )

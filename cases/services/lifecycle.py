@@ -25,8 +25,12 @@ class NotDecided(IllegalState):
 
 
 def locked(case_id: UUID) -> Case:
-    """The case under its row lock, which everything that changes it takes first."""
-    return Case.objects.select_for_update(of=("self",)).with_text().get(pk=case_id)
+    """The case under its row lock, which everything that changes it takes first.
+
+    ``no_key``: rows that only point at the case (an event, a claim) are written without waiting for it. Otherwise a
+    claim or a sweep that holds the entry would wait here for somebody who waits for the entry.
+    """
+    return Case.objects.select_for_update(of=("self",), no_key=True).with_text().get(pk=case_id)
 
 
 @transaction.atomic
@@ -45,7 +49,7 @@ def withdraw(case_id: UUID, *, actor: User, reason: str = "") -> Case:
 
 @transaction.atomic
 def reopen(case_id: UUID, *, actor: User, reason: str) -> Case:
-    """An appeal: a decided case goes back to people, an automatic approval is recalled. The old outcome stays on record."""
+    """An appeal: a decided case goes back to people, an automatic approval is recalled. The old outcome stays."""
     case = locked(case_id)
     require(actor, "reopen_case", case.tenant)
     if case.state == State.AUTO_APPROVED:
@@ -91,9 +95,12 @@ def resume_overdue_redrafts(*, limit: int = 500) -> int:
     overdue = Case.objects.filter(state=State.NEEDS_EDIT, redraft_by__lt=now).values_list("pk", flat=True)
     for case_id in list(overdue.order_by("redraft_by")[:limit]):
         with transaction.atomic():
-            case = Case.objects.select_for_update(of=("self",), skip_locked=True).with_text().filter(
-                pk=case_id, state=State.NEEDS_EDIT, redraft_by__lt=now
-            ).first()
+            case = (
+                Case.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
+                .with_text()
+                .filter(pk=case_id, state=State.NEEDS_EDIT, redraft_by__lt=now)
+                .first()
+            )
             if case is None:
                 continue
             case.resume_review()

@@ -4,13 +4,19 @@ from datetime import timedelta
 
 from django.contrib.auth.models import Group
 from django.db import transaction
-from guardian.shortcuts import assign_perm
+from guardian.shortcuts import assign_perm, get_group_perms, remove_perm
 from knox.models import AuthToken
 
+from ..errors import NotPermitted
 from ..models import Membership, Tenant, User
 from ..models.people import system_actor
 from ..permissions import TENANT_RIGHTS, require
 from ..vocabulary import Role
+
+
+class OwnRoles(NotPermitted):
+    code = "own_roles"
+
 
 TOKEN_LIFE = timedelta(days=90)
 
@@ -40,6 +46,22 @@ def role_group(tenant: Tenant, role: str) -> Group:
 
 
 @transaction.atomic
+def sync_role_rights() -> int:
+    """Bring every tenant's role groups in step with ``TENANT_RIGHTS`` after an upgrade; returns how many moved."""
+    changed = 0
+    for tenant in Tenant.objects.all():
+        for role in Role:
+            group = role_group(tenant, role)
+            held = set(get_group_perms(group, tenant))
+            for right in TENANT_RIGHTS[role] - held:
+                assign_perm(f"cases.{right}", group, tenant)
+            for right in held - TENANT_RIGHTS[role]:
+                remove_perm(f"cases.{right}", group, tenant)
+            changed += len(TENANT_RIGHTS[role] ^ held)
+    return changed
+
+
+@transaction.atomic
 def create_tenant(*, actor: User, slug: str, name: str, **settings) -> Tenant:
     """A tenant with its role groups. Automation stays off until somebody resumes it; it needs a policy and queues."""
     tenant = Tenant(slug=slug, name=name, **settings)
@@ -54,6 +76,8 @@ def create_tenant(*, actor: User, slug: str, name: str, **settings) -> Tenant:
 def assign_roles(user: User, tenant: Tenant, roles: list[str], *, actor: User) -> Membership:
     """Make ``user`` a member with exactly ``roles``; groups follow. Nobody changes their own roles."""
     require(actor, "change_people", tenant)
+    if actor.pk == user.pk and not actor.is_superuser:
+        raise OwnRoles("Nobody changes their own roles: ask another tenant admin. Nothing was changed.")
     membership = Membership.objects.select_for_update().filter(user=user, tenant=tenant).first()
     membership = membership or Membership(user=user, tenant=tenant)
     membership.roles = sorted(Role(role).value for role in roles)

@@ -22,7 +22,9 @@ PARSED_AT_MOST = 500
 def rules_for(tenant: Tenant, domain: str) -> tuple[PolicyVersion | None, Rules | None]:
     """The version in force for ``domain`` and its rules; rules are None where there is none or it cannot be read."""
     version = (
-        PolicyVersion.objects.filter(policy__tenant=tenant, policy__domain__in=("", domain), number=F("policy__version"))
+        PolicyVersion.objects.filter(
+            policy__tenant=tenant, policy__domain__in=("", domain), number=F("policy__version")
+        )
         .order_by("-policy__domain")  # The domain's own before the tenant's: the empty name sorts last.
         .first()
     )

@@ -81,7 +81,7 @@ def _move(scope: Scope, *, actor: User, reason: str, is_enabled: bool, depth: De
     if scope.tenant:
         require(actor, right, scope.tenant)
     elif not (actor.is_superuser or actor.is_system):
-        raise Denied(actor, right, Tenant.objects.order_by("slug").first() or Tenant(name="any tenant"))
+        raise Denied(actor, right, None)
     if not reason.strip():
         raise ReasonMissing("Say why: the reason is shown to everybody whose work changes. Nothing was changed.")
     _lock(shared=False)

@@ -10,7 +10,7 @@ from cases.vocabulary import Route, Verdict
 
 
 class Review(models.Model):
-    """Append-only. An undo appends a row that supersedes; the pair (draft, final answer) rests in two ``Content`` rows."""
+    """Append-only. An undo appends a row that supersedes; the pair (draft, answer) rests in two ``Content`` rows."""
 
     class Kind(models.TextChoices):
         DECISION = "decision", "Decision"

@@ -50,7 +50,9 @@ def _submit(case_id, submission, *, actor, generation, displayed_digest) -> Revi
         raise NotPending("This case has moved on since you opened it. Nothing was changed; take the next one.")
     draft = case.current_draft
     if displayed_digest is not None and bytes(draft.content_digest) != displayed_digest:
-        raise StaleClaim("A newer draft has arrived since you opened this case. Nothing was changed; read it and decide again.")
+        raise StaleClaim(
+            "A newer draft has arrived since you opened this case. Nothing was changed; read it and decide again."
+        )
     now = db_now()
     shown = shown_to(case, entry)
     counted = check(submission, shown)
@@ -167,7 +169,12 @@ def keep_text(case_id: UUID, submission: Submission, *, actor: User) -> None:
         "final_decision": submission.final_decision,
         "reason_code": submission.reason_code,
     }
-    kept = ReviewDraft.objects.select_for_update(of=("self",)).select_related("content").filter(case=case, reviewer=actor).first()
+    kept = (
+        ReviewDraft.objects.select_for_update(of=("self",))
+        .select_related("content")
+        .filter(case=case, reviewer=actor)
+        .first()
+    )
     if kept:
         kept.content.body = body
         kept.content.save(update_fields=["body"])

@@ -26,9 +26,12 @@ class BusinessCalendar(Tracked):
     name = models.CharField(max_length=80)
     time_zone = models.CharField(max_length=60, default="UTC", validators=[known_time_zone])
     hours = models.JSONField(
-        default=office_hours, help_text='Per weekday (0 is Monday) its spans, for example {"0": [["09:00", "12:30"], ["13:00", "17:00"]]}.'
+        default=office_hours,
+        help_text='Per weekday (0 is Monday) its spans, for example {"0": [["09:00", "12:30"], ["13:00", "17:00"]]}.',
     )
-    country = models.CharField(max_length=2, blank=True, default="", help_text="Public holidays of this country (ISO 3166) are closed.")
+    country = models.CharField(
+        max_length=2, blank=True, default="", help_text="Public holidays of this country (ISO 3166) are closed."
+    )
     subdivision = models.CharField(max_length=10, blank=True, default="")
     closed = ArrayField(models.DateField(), default=list, blank=True, help_text="Own days off.")
     open_anyway = ArrayField(models.DateField(), default=list, blank=True, help_text="Holidays that are worked.")
@@ -81,7 +84,11 @@ class SlaPolicy(Tracked):
     amount = models.PositiveIntegerField()
     unit = models.CharField(max_length=13, choices=Unit, default=Unit.HOURS)
     calendar = models.ForeignKey(
-        BusinessCalendar, null=True, blank=True, on_delete=models.PROTECT, help_text="Empty: every hour of the week counts."
+        BusinessCalendar,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        help_text="Empty: every hour of the week counts.",
     )
 
     history = tracked()

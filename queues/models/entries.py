@@ -27,7 +27,7 @@ class EntryQuerySet(models.QuerySet):
 
 
 class Entry(models.Model):
-    """A case that a person has to look at. Deleted when it closes; then a ``Passage`` keeps it. No history: it is hot."""
+    """A case that a person has to look at. Deleted when it closes; a ``Passage`` keeps it. No history: it is hot."""
 
     class Kind(models.TextChoices):
         REVIEW = "review", "Review"
@@ -46,13 +46,17 @@ class Entry(models.Model):
     entered_at = models.DateTimeField()
     due_at = models.DateTimeField()
     breached_at = models.DateTimeField(null=True)
-    excluded = ArrayField(models.UUIDField(), default=list, help_text="Who may not take it: voters, people with a conflict of interest.")
+    excluded = ArrayField(
+        models.UUIDField(), default=list, help_text="Who may not take it: voters, people with a conflict of interest."
+    )
 
     paused_at = models.DateTimeField(null=True)
     pause_reason = models.CharField(max_length=100, blank=True, default="")
     paused_seconds = models.PositiveIntegerField(default=0)
 
-    claimed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="held_entries")
+    claimed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="held_entries"
+    )
     claimed_at = models.DateTimeField(null=True)
     lease_expires_at = models.DateTimeField(null=True)
     generation = models.BigIntegerField(default=0)
@@ -66,7 +70,9 @@ class Entry(models.Model):
             models.UniqueConstraint(fields=("case",), name="one_open_entry_per_case"),
             models.CheckConstraint(
                 condition=models.Q(claimed_by=None, claimed_at=None, lease_expires_at=None)
-                | models.Q(claimed_by__isnull=False, claimed_at__isnull=False, lease_expires_at__isnull=False, paused_at=None),
+                | models.Q(
+                    claimed_by__isnull=False, claimed_at__isnull=False, lease_expires_at__isnull=False, paused_at=None
+                ),
                 name="claims_have_a_lease",
             ),
         )
@@ -80,7 +86,9 @@ class Entry(models.Model):
                 condition=models.Q(claimed_by=None, paused_at=None),
             ),
             models.Index(  # Read by claims.claim_next (own first), the home page and claims.return_lost.
-                fields=["claimed_by", "lease_expires_at"], name="entry_held", condition=models.Q(claimed_by__isnull=False)
+                fields=["claimed_by", "lease_expires_at"],
+                name="entry_held",
+                condition=models.Q(claimed_by__isnull=False),
             ),
             models.Index(  # Read by deadlines.mark_breached.
                 fields=["due_at"], name="entry_due", condition=models.Q(breached_at=None, paused_at=None)

@@ -25,7 +25,8 @@ WITH next AS (
     SELECT id FROM queues_entry
     WHERE tenant_id = %(tenant)s AND claimed_by_id IS NULL AND paused_at IS NULL
       AND queue_id = ANY(%(queues)s)
-      AND (%(languages)s = '{{}}'::text[] OR split_part(lower(language), '-', 1) = ANY(%(languages)s) OR language = 'und')
+      AND (%(languages)s = '{{}}'::text[] OR language = 'und'
+           OR split_part(lower(language), '-', 1) = ANY(%(languages)s))
       AND NOT %(user)s = ANY(excluded)
       {only}
     ORDER BY priority DESC, due_at, id
@@ -47,10 +48,10 @@ SELECT id FROM held
 
 @transaction.atomic
 def claim_next(user: User, *, tenant: Tenant | None = None, queue_slug: str = "") -> Entry | None:
-    """The case that ``user`` should look at now: their own unfinished first, then the most urgent that they are fit for.
+    """The case that ``user`` should look at now: their own unfinished first, then the most urgent that they fit.
 
-    None when nothing waits for them or they hold as much as they may. Raises ``NotFit`` for somebody who is no reviewer,
-    is off shift or paused.
+    None when nothing waits for them or they hold as much as they may. Raises ``NotFit`` for somebody who is no
+    reviewer, is off shift or paused.
     """
     fitness = working(user, tenant)
     held = Entry.objects.held().filter(tenant=fitness.reviewer.tenant, claimed_by=user)
@@ -73,7 +74,9 @@ def claim(case: Case, user: User) -> Entry:
     if entry.claimed_by_id == user.pk:
         return _entry(entry.pk)
     if entry.claimed_by_id:
-        raise AlreadyClaimed(f"{entry.claimed_by} has this case until {entry.lease_expires_at:%H:%M} UTC. Take another one.")
+        raise AlreadyClaimed(
+            f"{entry.claimed_by} has this case until {entry.lease_expires_at:%H:%M} UTC. Take another one."
+        )
     claimed = _claim(fitness, user, case=case)
     if claimed is None:
         if entry.queue_id not in fitness.queue_ids or user.pk in entry.excluded:
@@ -131,7 +134,8 @@ def hold(case_id: UUID, user: User, generation: int) -> Entry:
     if entry and entry.claimed_by_id is None and entry.generation == 0:
         raise NotClaimed("Take this case before you decide it.")
     raise StaleClaim(
-        "This case has gone back to the queue or to somebody else since you took it. Nothing was changed, and your text was kept."
+        "This case has gone back to the queue or to somebody else since you took it. "
+        "Nothing was changed, and your text was kept."
     )
 
 
@@ -198,7 +202,9 @@ def return_lost(*, limit: int = 1000) -> int:
             .select_for_update(skip_locked=True, of=("self",))
             .values_list("pk", "generation")[:limit]
         )
-        Claim.objects.filter(generation__in=[generation for _, generation in lost]).update(ended_at=now, end=Claim.End.LOST)
+        Claim.objects.filter(generation__in=[generation for _, generation in lost]).update(
+            ended_at=now, end=Claim.End.LOST
+        )
         return Entry.objects.filter(pk__in=[pk for pk, _ in lost]).update(
             claimed_by=None, claimed_at=None, lease_expires_at=None
         )

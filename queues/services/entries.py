@@ -20,7 +20,9 @@ FALLBACK_SLA = timedelta(days=1)
 MAX_PAUSE_SHIFT = 7 * 24 * 3600  # seconds: a pause moves a deadline by a week at most.
 
 
-def open_entry(case: Case, draft: Draft, *, at: datetime, kind: Entry.Kind = Entry.Kind.REVIEW, came_back: bool = False) -> Entry:
+def open_entry(
+    case: Case, draft: Draft, *, at: datetime, kind: Entry.Kind = Entry.Kind.REVIEW, came_back: bool = False
+) -> Entry:
     """Put ``case`` into the queue that routing chooses, with a deadline; a caller's earlier one wins."""
     queues = list(Queue.objects.filter(tenant=case.tenant).select_related("sla_policy__calendar"))
     route = Route.QUICK_REVIEW if draft.route == Route.AUTO_APPROVE else Route(draft.route)
@@ -73,7 +75,12 @@ def queue_facts(queue: Queue) -> QueueFacts:
 
 def locked_entry(case: Case) -> Entry | None:
     """The open entry under its lock. Always taken after the case's lock, never before."""
-    return Entry.objects.select_for_update(of=("self",)).select_related("queue__sla_policy__calendar").filter(case=case).first()
+    return (
+        Entry.objects.select_for_update(of=("self",))
+        .select_related("queue__sla_policy__calendar")
+        .filter(case=case)
+        .first()
+    )
 
 
 def close_entry(case: Case, *, at: datetime, end: str) -> None:
@@ -161,4 +168,11 @@ def mark_breached(entry: Entry, now: datetime) -> None:
     """The deadline has passed: said once, in the timeline and to the webhooks."""
     entry.breached_at = now
     entry.save(update_fields=["breached_at"])
-    record(entry.case, CaseEvent.Kind.SLA_BREACHED, system_actor(), at=now, queue=entry.queue.slug, due_at=entry.due_at.isoformat())
+    record(
+        entry.case,
+        CaseEvent.Kind.SLA_BREACHED,
+        system_actor(),
+        at=now,
+        queue=entry.queue.slug,
+        due_at=entry.due_at.isoformat(),
+    )

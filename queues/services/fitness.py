@@ -14,7 +14,7 @@ from ..routing import primary
 
 @dataclass(frozen=True)
 class Fitness:
-    """One person in one tenant: the queues they may work, the languages they read (empty: any), how much they may hold."""
+    """One person in one tenant: the queues they may work and the languages they read (empty: any)."""
 
     reviewer: Reviewer
     queues: tuple[Queue, ...]

@@ -1,0 +1,216 @@
+"""Loading the demo world: tenants, people, and the last days lived through at speed.
+
+Nothing is written past the services: every case is parsed as the API parses it, judged by its tenant's policy, routed,
+claimed and decided by people who are fit for it, each at its own instant (``cases.clock.pretend_now``).
+"""
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+from django.db import transaction
+from knox.models import AuthToken
+from simple_history.signals import pre_create_historical_record
+
+from approvals.services.proposals import sweep_ended_cases
+from cases.clock import db_now, pretend_now
+from cases.errors import CountersignError
+from cases.models import Case, Tenant, User
+from cases.models.people import system_actor
+from cases.services import intake, lifecycle, switch
+from cases.vocabulary import Role, Verdict
+from cases.wire.intake import parse_draft, parse_intake
+from config.demo import accounts
+from config.demo.acme import ACME
+from config.demo.skylark import SKYLARK
+from config.demo.stories import STORIES
+from config.demo.story import NewDraft, Reopened, Review, Step, Story, WantsPerson, Withdrawn
+from config.demo.tenants import GOES_LIVE, Plan, set_up
+from feedback.services import reviews
+from feedback.submission import Submission
+from queues.errors import NotFit
+from queues.models import Entry, Reviewer
+from queues.services import claims
+from queues.services.deadlines import sweep_breaches
+
+from .wellspring import WELLSPRING
+
+PLANS: tuple[Plan, ...] = (ACME, SKYLARK, WELLSPRING)
+FOUNDED = timedelta(days=30)  # before the loading
+SWEEP_EVERY = timedelta(hours=1)
+AUDITED_AFTER = timedelta(hours=5)
+AUDIT = Review(0, Verdict.ACCEPT, notes="Checked against the sources: nothing to change.", minutes=3)
+
+Progress = Callable[[int, int], None]
+
+
+class CannotLoad(CountersignError):
+    """The database is not one that the demo world may be loaded into."""
+
+    code = "cannot_load"
+    title = "The demo world cannot be loaded"
+
+
+def load(path: Path, *, progress: Progress = lambda done, total: None) -> bool:
+    """Bring the demo world into the database and its accounts into ``path``; False where both were there.
+
+    All or nothing: one transaction, in which the file is written last. A file that is lost is made anew, with new
+    passwords and tokens. Raises ``CannotLoad`` for a database that belongs to somebody else.
+    """
+    people = accounts.people_of(PLANS)
+    names = [account.username for account in people]
+    known = set(User.objects.filter(email__in=[account.email for account in people]).values_list("username", flat=True))
+    if known >= set(names) and (document := accounts.read(path)) and set(document["users"]) >= set(names):
+        return False
+    credentials = accounts.Credentials(people)
+    with transaction.atomic():
+        if known >= set(names):
+            AuthToken.objects.filter(user__username__in=[*names, *(plan.service for plan in PLANS)]).delete()
+        elif Tenant.objects.exists() or User.objects.filter(username__in=names).exists():
+            raise CannotLoad(
+                "This database holds tenants or people that the demo did not make. Nothing was changed; "
+                "give the demo an empty database."
+            )
+        else:
+            _live(people, progress)
+        accounts.write(path, accounts.issue(people, PLANS, credentials))
+    return True
+
+
+def _live(people: Iterable[accounts.Account], progress: Progress) -> None:
+    now, actor = db_now(), system_actor()
+    with _dated_history():
+        with pretend_now(now - FOUNDED):
+            users = accounts.create_users(people, PLANS, joined=now - FOUNDED)
+            tenants = {plan.slug: set_up(plan, users, actor=actor) for plan in PLANS}
+            switch.resume(switch.Scope(), actor=users[accounts.ADMINISTRATOR], reason=GOES_LIVE)
+        days = Days(now, users)
+        for plan in PLANS:
+            for number, story in enumerate(told(plan.slug)):
+                days.expect(story, tenants[plan.slug], users[plan.service], turn=number)
+        days.run(progress)
+
+
+def told(slug: str) -> Iterator[Story]:
+    """Every case of a tenant."""
+    return (case for story in STORIES[slug] for case in story.told())
+
+
+@contextmanager
+def _dated_history() -> Iterator[None]:
+    """History rows carry the instant that the services believe in, as the rows that they are about do."""
+
+    def date(sender, history_instance, **kwargs) -> None:
+        history_instance.history_date = db_now()
+
+    pre_create_historical_record.connect(date, weak=False, dispatch_uid="demo-world")
+    try:
+        yield
+    finally:
+        pre_create_historical_record.disconnect(dispatch_uid="demo-world")
+
+
+class Days:
+    """What happened until ``now``, in its order. Something that happens may plan what follows from it."""
+
+    def __init__(self, now: datetime, users: Mapping[str, User]) -> None:
+        self.now, self.users = now, users
+        self._order = count()
+        self._plan: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._reviewers: dict[str, list[User]] = {}
+
+    def at(self, moment: datetime, happens: Callable[[], None]) -> None:
+        """Nothing happens after now: what is planned later than that is left for the visitor to see."""
+        if moment < self.now:
+            heapq.heappush(self._plan, (moment, next(self._order), happens))
+
+    def run(self, progress: Progress) -> None:
+        """Live through all of it, with the sweeps that beat would have made."""
+        first = self._plan[0][0]
+        for number in range(1, (self.now - first) // SWEEP_EVERY):
+            self.at(first + number * SWEEP_EVERY, _sweep)
+        done = 0
+        while self._plan:
+            moment, _, happens = heapq.heappop(self._plan)
+            with pretend_now(moment):
+                happens()
+            done += 1
+            progress(done, done + len(self._plan))
+        _sweep()
+
+    def expect(self, story: Story, tenant: Tenant, service: User, *, turn: int) -> None:
+        """``turn`` decides who among the fit reviewers gets it."""
+        opened_at = self.now - timedelta(minutes=story.age)
+
+        def comes_in() -> None:
+            parsed = parse_intake(story.payload(opened_at))
+            receipt = intake.submit(parsed, actor=service, tenant=tenant)
+            if receipt.draft.is_sampled and not story.steps:
+                self.at(opened_at + AUDITED_AFTER, lambda: self._review(receipt.case, AUDIT, turn))
+            self._follow(receipt.case, story.steps, opened_at, service, turn)
+
+        self.at(opened_at, comes_in)
+
+    def _follow(self, case: Case, steps: tuple[Step, ...], since: datetime, service: User, turn: int) -> None:
+        for step in steps:
+            since += timedelta(minutes=step.after)
+            self.at(since, lambda step=step: self._take(step, case, service, turn))
+
+    def _take(self, step: Step, case: Case, service: User, turn: int) -> None:
+        match step:
+            case Review():
+                self._review(case, step, turn)
+            case NewDraft():
+                intake.add_draft(case.pk, parse_draft(dict(step.payload)), actor=service)
+            case Withdrawn():
+                lifecycle.withdraw(case.pk, actor=service, reason=step.reason)
+            case WantsPerson():
+                lifecycle.escalate(case.pk, actor=service, note=step.note)
+            case Reopened():
+                lifecycle.reopen(case.pk, actor=self._supervisor(case.tenant), reason=step.reason)
+
+    def _review(self, case: Case, review: Review, turn: int) -> None:
+        entry = self._claim(case, review.by, turn)
+        submission = Submission(
+            verdict=review.verdict,
+            final_answer=review.answer,
+            final_decision=review.decision,
+            reason_code=review.code,
+            policy_reason=review.policy_reason,
+            notes=review.notes,
+            missing_evidence=review.missing_evidence,
+            incorrect_evidence=review.incorrect_evidence,
+            better_retrieval_query=review.better_query,
+        )
+        with pretend_now(db_now() + timedelta(minutes=review.minutes)):
+            reviews.submit(case.pk, submission, actor=entry.claimed_by, generation=entry.generation)
+
+    def _claim(self, case: Case, by: str, turn: int) -> Entry:
+        fit = [self.users[by]] if by else self._reviewers_of(case.tenant)
+        for offset in range(len(fit)):
+            try:
+                with transaction.atomic():
+                    return claims.claim(case, fit[(turn + offset) % len(fit)])
+            except NotFit as error:
+                refused = error
+        raise refused
+
+    def _reviewers_of(self, tenant: Tenant) -> list[User]:
+        """Reviewers first, then seniors: who costs less looks first."""
+        if tenant.slug not in self._reviewers:
+            rows = Reviewer.objects.filter(tenant=tenant).select_related("user").order_by("user__username")
+            self._reviewers[tenant.slug] = [row.user for row in rows]
+        return self._reviewers[tenant.slug]
+
+    def _supervisor(self, tenant: Tenant) -> User:
+        plan = next(plan for plan in PLANS if plan.slug == tenant.slug)
+        return self.users[next(person.username for person in plan.people if person.role == Role.SUPERVISOR)]
+
+
+def _sweep() -> None:
+    sweep_breaches()
+    lifecycle.resume_overdue_redrafts()
+    sweep_ended_cases()
