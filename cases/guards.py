@@ -30,7 +30,12 @@ def append_only(table: str) -> RunSQL:
 
 
 def legal_state(table: str, initial: Iterable[str], moves: tuple[Move, ...]) -> RunSQL:
-    """Let ``table.state`` begin in ``initial`` only and change by ``moves`` only."""
+    """Let ``table.state`` begin in ``initial`` only and change by ``moves`` only.
+
+    AFTER and not BEFORE: with a BEFORE trigger, an UPDATE that names a unique column (Django's ``save`` names all) takes
+    the row's strongest lock even if the value stays the same, and whoever writes a row that points here, such as a
+    claim or an event, waits for it, and sometimes in a circle.
+    """
     starts = ", ".join(f"'{state}'" for state in sorted(initial))
     pairs = ", ".join(f"('{source}', '{target}')" for source, target in sorted(legal_moves(moves)))
     return RunSQL(
@@ -47,7 +52,7 @@ def legal_state(table: str, initial: Iterable[str], moves: tuple[Move, ...]) -> 
             END IF;
             RETURN NEW;
         END $$;
-        CREATE TRIGGER legal_state BEFORE INSERT OR UPDATE ON "{table}"
+        CREATE TRIGGER legal_state AFTER INSERT OR UPDATE ON "{table}"
             FOR EACH ROW EXECUTE FUNCTION "{table}_legal_state"();
         ALTER TABLE "{table}" ENABLE ALWAYS TRIGGER legal_state;
         """,

@@ -1,9 +1,12 @@
 """Change history on tracked models: who, when, why, within which request and transaction."""
 
+from collections.abc import Sequence
+
 import structlog
 from django.contrib.auth import get_user_model
 from django.db import models
 from simple_history.models import HistoricalRecords
+from simple_history.utils import bulk_create_with_history
 
 REASON_LENGTH = 200
 
@@ -66,7 +69,12 @@ def tracked(**options) -> HistoricalRecords:
 
 def stamp_request(sender, history_instance, **kwargs) -> None:
     """Receiver of ``pre_create_historical_record``: the request, task or command that this change belongs to."""
-    history_instance.request_id = str(structlog.contextvars.get_contextvars().get("request_id", ""))[:64]
+    history_instance.request_id = current_request()
+
+
+def current_request() -> str:
+    """The id of the request, task or command that is at work, or nothing."""
+    return str(structlog.contextvars.get_contextvars().get("request_id", ""))[:64]
 
 
 class Tracked(models.Model):
@@ -83,6 +91,17 @@ class Tracked(models.Model):
             self.save(**kwargs)
         finally:
             del self._history_user, self._change_reason
+
+    @classmethod
+    def create_all_as(cls, actor, rows: Sequence["Tracked"], reason: str = "") -> None:
+        """``save_as`` for many new rows: two statements, however many they are."""
+        bulk_create_with_history(
+            rows,
+            cls,
+            default_user=actor,
+            default_change_reason=reason[:REASON_LENGTH],
+            custom_historical_attrs={"request_id": current_request()},
+        )
 
     def delete_as(self, actor, reason: str = "") -> None:
         """Delete with ``actor`` and ``reason`` in the history row."""

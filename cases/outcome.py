@@ -1,10 +1,13 @@
 """What became of a case, and since when anybody outside may know."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q, QuerySet
+
 from . import states
-from .models import Case
+from .models import Case, CaseEvent
 
 
 def is_final(case: Case, now: datetime) -> bool:
@@ -17,6 +20,35 @@ def public_state(case: Case, now: datetime) -> str:
     if case.state in states.DECIDED and not is_final(case, now):
         return states.State.PENDING_REVIEW.value
     return case.state
+
+
+def in_public_state(cases: QuerySet[Case], state: str, now: datetime) -> QuerySet[Case]:
+    """The cases that callers see in ``state``: ``public_state`` as a condition, so that no filter tells more."""
+    hidden = Q(state__in=states.DECIDED) & (Q(final_at__gt=now) | Q(open_actions__gt=0))
+    if state == states.State.PENDING_REVIEW:
+        return cases.filter(Q(state=state) | hidden)
+    return cases.filter(~hidden, state=state)
+
+
+def events_for_callers(events: Iterable[CaseEvent], case: Case, now: datetime) -> list[CaseEvent]:
+    """The public ones of a case's ``events``, oldest first, without a decision that was undone or is not final yet."""
+    kinds = CaseEvent.Kind
+    shown: list[CaseEvent] = []
+    for event in events:
+        if event.kind == kinds.UNDONE:
+            _drop_last(shown, kinds.DECIDED, kinds.DRAFT_REQUESTED)
+        elif event.is_public:
+            shown.append(event)
+    if case.state in states.DECIDED and not is_final(case, now):
+        _drop_last(shown, kinds.DECIDED, kinds.AUTO_APPROVED)
+    return shown
+
+
+def _drop_last(events: list[CaseEvent], *kinds: str) -> None:
+    for index in reversed(range(len(events))):
+        if events[index].kind in kinds:
+            del events[index]
+            return
 
 
 def outcome_document(case: Case, now: datetime) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from cases.vocabulary import Risk, Signal, Trigger
 
 LIMIT = 200  # characters of a sentence
 NAME_LIMIT = 40  # characters of a name that a caller or a member of staff chose
+SWITCH_LIMIT = 120  # characters of what the switch says, scope and reason together
 NAMED_SIGNALS = 2
 
 _NAMES = {
@@ -85,7 +86,7 @@ def missing_required(confidence: Confidence) -> str:
 
 
 def high_stakes(domain: str, risk: Risk, *, by_domain: bool, by_risk: bool) -> list[str]:
-    clauses = [f"the domain {short(domain)} is high stakes"] if by_domain else []
+    clauses = [f"the domain {words(domain)} is high stakes"] if by_domain else []
     return clauses + ([f"the risk is {risk}"] if by_risk else [])
 
 
@@ -95,8 +96,8 @@ def failed_tools(failed: int, total: int) -> str:
 
 def risky_action(name: str, impact: Risk | None, *, may_run_alone: bool) -> str:
     if not may_run_alone:
-        return f"its action {short(name)} needs approval"
-    return f"its action {short(name)} has {impact} impact"
+        return f"its action {words(name)} needs approval"
+    return f"its action {words(name)} has {impact} impact"
 
 
 def from_caller(trigger: Trigger) -> str:
@@ -112,6 +113,9 @@ def condition_failed(name: str) -> str:
 
 
 def automation_stopped(why: str) -> str:
+    """``why`` is a bare cause, or a clause about automation as the switch words it, which stands for itself."""
+    if why.startswith("automation "):
+        return short(why, SWITCH_LIMIT)
     return f"automation is stopped ({short(why)})" if why.strip() else "automation is stopped"
 
 
@@ -121,7 +125,12 @@ def number(value: float) -> str:
     return text[:-2] if text.endswith("00") else text.rstrip("0")
 
 
-def short(name: str) -> str:
-    """In one line, at most ``NAME_LIMIT`` characters."""
+def words(code: str) -> str:
+    """A code as words: ``issue_refund`` is "issue refund" to a reader."""
+    return short(code.replace("_", " "))
+
+
+def short(name: str, limit: int = NAME_LIMIT) -> str:
+    """In one line, at most ``limit`` characters."""
     line = " ".join(name.split())
-    return line if len(line) <= NAME_LIMIT else line[: NAME_LIMIT - 1].rstrip() + "…"
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

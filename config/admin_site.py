@@ -1,5 +1,93 @@
+"""The back office: one site for every room, with a home by role instead of a list of tables."""
+
+from typing import Any
+
 from django.contrib.admin import AdminSite
+from django.contrib.auth.forms import AuthenticationForm
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+
+from cases.models import User
+from cases.rights import HeldRights, rights_of
+
+# What the header offers: words, address, and the right that opens it.
+MENU = (
+    ("Cases", "admin:cases_case_changelist", "view_case"),
+    ("Waiting", "admin:queues_entry_changelist", "view_queue"),
+    ("Reviews", "admin:feedback_review_changelist", "view_review"),
+    ("Actions", "admin:approvals_proposedaction_changelist", "view_action"),
+    ("Queues", "admin:queues_queue_changelist", "change_queue"),
+    ("Policies", "admin:cases_policy_changelist", "change_policy"),
+    ("People", "admin:cases_membership_changelist", "view_people"),
+    ("Automation", "admin:cases_automationswitch_changelist", "view_automation"),
+)
+
+
+class SignInForm(AuthenticationForm):
+    """People sign in; a service account has tokens. The answer to it is that of a wrong password."""
+
+    def confirm_login_allowed(self, user: User) -> None:
+        super().confirm_login_allowed(user)
+        if not user.is_person:
+            raise self.get_invalid_login_error()
 
 
 class CountersignAdminSite(AdminSite):
+    site_title = "Countersign"
     site_header = "Countersign"
+    index_title = "Home"
+    site_url = None
+    enable_nav_sidebar = False
+    login_form = SignInForm
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Any active person who belongs to a tenant, and the platform's own admins."""
+        user = request.user
+        if not (user.is_authenticated and user.is_active and user.is_person):
+            return False
+        rights = rights_of(request)
+        return rights.is_superuser or bool(rights.by_tenant)
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Without Django's list of every table: no page but `everything/` shows it."""
+        may_enter = self.has_permission(request)
+        return {
+            "site_title": self.site_title,
+            "site_header": self.site_header,
+            "site_url": self.site_url,
+            "has_permission": may_enter,
+            "is_popup": False,
+            "is_nav_sidebar_enabled": False,
+            "available_apps": [],
+            "log_entries": self.get_log_entries(request),
+            "menu": _menu(request, rights_of(request)) if may_enter else [],
+        }
+
+    def get_urls(self):
+        return [path("everything/", self.admin_view(self.everything), name="everything"), *super().get_urls()]
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """What this person has to do now."""
+        from .home import home_of  # The rooms' models are loaded after the site.
+
+        context = {**self.each_context(request), "title": "", "home": home_of(request.user, rights_of(request))}
+        request.current_app = self.name
+        return TemplateResponse(request, "admin/index.html", context | (extra_context or {}))
+
+    def everything(self, request: HttpRequest) -> HttpResponse:
+        """Django's own index: every table that this person may open."""
+        context = {**self.each_context(request), "title": "Everything", "app_list": self.get_app_list(request)}
+        request.current_app = self.name
+        return TemplateResponse(request, "admin/everything.html", context)
+
+
+def _menu(request: HttpRequest, rights: HeldRights) -> list[dict[str, Any]]:
+    entries = [("Home", reverse("admin:index"))]
+    entries += [(words, reverse(name)) for words, name, right in MENU if rights.has(right)]
+    entries.append(("Everything", reverse("admin:everything")))
+    at = request.path
+    return [
+        {"words": words, "url": url, "is_here": at == url or (n and at.startswith(url))}
+        for n, (words, url) in enumerate(entries)
+    ]

@@ -3,18 +3,23 @@
 from django.urls import path
 
 from cases.api import automation, cases
-from feedback.api import ReviewsView
+from cases.api.bulk import BulkView
+from cases.api.satisfaction import SatisfactionView
+from feedback.api import ReviewDraftView, ReviewsView
 from queues import api as queues
 
 app_name = "api"
 
 urlpatterns = [
     path("cases/", cases.CaseListView.as_view(), name="cases"),
+    path("cases/bulk/", BulkView.as_view(), name="cases-bulk"),
     path("cases/<str:case_id>/", cases.CaseView.as_view(), name="case"),
     path("cases/<str:case_id>/timeline/", cases.TimelineView.as_view(), name="case-timeline"),
     path("cases/<str:case_id>/drafts/", cases.DraftsView.as_view(), name="case-drafts"),
     path("cases/<str:case_id>/withdraw/", cases.WithdrawView.as_view(), name="case-withdraw"),
     path("cases/<str:case_id>/escalate/", cases.EscalateView.as_view(), name="case-escalate"),
+    path("cases/<str:case_id>/satisfaction/", SatisfactionView.as_view(), name="case-satisfaction"),
+    path("cases/<str:case_id>/review-draft/", ReviewDraftView.as_view(), name="case-review-draft"),
     path("cases/<str:case_id>/reviews/", ReviewsView.as_view(), name="case-reviews"),
     path("cases/<str:case_id>/heartbeat/", queues.HeartbeatView.as_view(), name="case-heartbeat"),
     path("cases/<str:case_id>/release/", queues.ReleaseView.as_view(), name="case-release"),

@@ -8,7 +8,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from cases.clock import db_now
-from cases.models import Delivery
+from cases.services.deliveries import backlog
 from queues.models import Entry
 
 # Sweeps run every few seconds; what they left undone for so long, nobody is sweeping.
@@ -40,6 +40,5 @@ def _problems():
         yield "Missed deadlines are not being marked: is the beat or the worker down?"
     if Entry.objects.held().filter(lease_expires_at__lt=late).exists():
         yield "Lost leases are not being returned: is the beat or the worker down?"
-    due = Delivery.objects.filter(state=Delivery.State.PENDING, is_held=False, next_attempt_at__lt=late)
-    if due.filter(attempts=0).exists():
+    if backlog().late > GRACE:
         yield "Webhooks are not being sent: is the worker down?"

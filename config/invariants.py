@@ -25,7 +25,8 @@ INVARIANTS = (
     Invariant(
         "A case that waits for nobody has no open entry, but for the sample of an automatic approval",
         """SELECT c.id FROM cases_case c JOIN queues_entry e ON e.case_id = c.id
-           WHERE c.state IN ('approved', 'rejected', 'withdrawn') OR (c.state = 'auto_approved' AND e.kind <> 'audit')""",
+           WHERE c.state IN ('approved', 'rejected', 'withdrawn')
+              OR (c.state = 'auto_approved' AND e.kind <> 'audit')""",
     ),
     Invariant(
         "Every case began with an event, and its current draft is its own last one",
@@ -58,7 +59,8 @@ INVARIANTS = (
     ),
     Invariant(
         "Nothing about an undecided outcome was sent",
-        """SELECT v.id FROM cases_delivery v JOIN cases_caseevent e ON e.id = v.event_id JOIN cases_case c ON c.id = e.case_id
+        """SELECT v.id FROM cases_delivery v
+           JOIN cases_caseevent e ON e.id = v.event_id JOIN cases_case c ON c.id = e.case_id
            WHERE e.kind IN ('case.decided', 'case.auto_approved') AND v.state = 'delivered' AND c.final_at > now()
              AND e.at >= c.decided_at""",
     ),
@@ -68,11 +70,13 @@ INVARIANTS = (
            WHERE EXISTS (SELECT FROM cases_draft d WHERE d.case_id = c.id AND d.tenant_id <> c.tenant_id)
               OR EXISTS (SELECT FROM queues_entry e JOIN queues_queue q ON q.id = e.queue_id
                          WHERE e.case_id = c.id AND (e.tenant_id <> c.tenant_id OR q.tenant_id <> c.tenant_id))
-              OR EXISTS (SELECT FROM approvals_proposedaction a WHERE a.case_id = c.id AND a.tenant_id <> c.tenant_id)""",
+              OR EXISTS (SELECT FROM approvals_proposedaction a
+                         WHERE a.case_id = c.id AND a.tenant_id <> c.tenant_id)""",
     ),
     Invariant(
         "Challenges and probes have no event that is sent",
-        """SELECT v.id FROM cases_delivery v JOIN cases_caseevent e ON e.id = v.event_id JOIN cases_case c ON c.id = e.case_id
+        """SELECT v.id FROM cases_delivery v
+           JOIN cases_caseevent e ON e.id = v.event_id JOIN cases_case c ON c.id = e.case_id
            WHERE c.purpose <> 'real'""",
     ),
 )

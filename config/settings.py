@@ -80,6 +80,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "cases.wire.problems.ProblemMiddleware",
+    "cases.wire.ratelimit.RateLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -192,6 +193,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["cases.wire.parser.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "cases.wire.openapi.StrictAutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["cases.wire.ratelimit.TokenRateThrottle"],
     "DEFAULT_PAGINATION_CLASS": "cases.wire.pages.CursorPages",
     "EXCEPTION_HANDLER": "cases.api.doors.handle",
     "PAGE_SIZE": 50,
@@ -214,7 +216,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BULK_BYTES + 1  # The strict parser refuses ea
 
 CASE_FACT_PROVIDERS = ["approvals.facts.action_facts"]
 CASE_DETAIL_PROVIDERS = ["queues.details.case_details", "approvals.details.case_details"]
-CASE_EVENT_HANDLERS = ["queues.handlers.on_event", "approvals.handlers.on_event"]
+CASE_EVENT_HANDLERS = ["queues.handlers.on_events", "approvals.handlers.on_events"]
 
 # --- history, security, texts ------------------------------------------------------------------------------------
 

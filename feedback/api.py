@@ -7,12 +7,17 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from cases.api.doors import case_or_404
+from cases.errors import NotFound
+from cases.models import Case
 from cases.vocabulary import Verdict
+from cases.wire import examples
 from cases.wire.fields import EnumField, StrictCharField, StrictIntegerField, StrictSerializer
 from cases.wire.idempotency import HEADER, idempotent
+from cases.wire.openapi import WireIdField
+from queues.errors import StaleClaim
 
-from .models import Review
-from .services import reviews
+from .models import Review, ReviewDraft
+from .services import reviews, unsent
 from .submission import Submission
 
 
@@ -33,9 +38,31 @@ class ReviewRequestSerializer(StrictSerializer):
     incorrect_evidence = serializers.ListField(child=StrictCharField(max_length=200), required=False, max_length=200)
 
 
+class ReviewDraftRequestSerializer(ReviewRequestSerializer):
+    """The unfinished review, whole: what is left out is empty from now on."""
+
+    verdict = EnumField(Verdict, required=False, allow_null=True)
+
+
+class ReviewDraftSerializer(serializers.Serializer):
+    """What you have written on a case and not handed in."""
+
+    case_id = WireIdField("case")
+    saved_at = serializers.DateTimeField()
+    verdict = serializers.ChoiceField(Verdict.choices, allow_null=True)
+    final_answer = serializers.CharField()
+    final_decision = serializers.CharField()
+    reason_code = serializers.CharField()
+    policy_reason = serializers.CharField()
+    notes = serializers.CharField()
+    missing_evidence = serializers.CharField()
+    better_retrieval_query = serializers.CharField()
+    incorrect_evidence = serializers.ListField(child=serializers.CharField())
+
+
 class ReviewSerializer(serializers.Serializer):
-    review_id = serializers.CharField()
-    case_id = serializers.CharField()
+    review_id = WireIdField(Review.PREFIX)
+    case_id = WireIdField("case")
     verdict = serializers.ChoiceField(Verdict.choices)
     is_override = serializers.BooleanField()
     edit_distance = serializers.IntegerField()
@@ -46,17 +73,99 @@ class ReviewSerializer(serializers.Serializer):
 class ReviewsView(APIView):
     """Decide a case that you hold."""
 
-    @extend_schema(request=ReviewRequestSerializer, parameters=[HEADER], responses={201: ReviewSerializer})
+    @extend_schema(
+        request=ReviewRequestSerializer,
+        parameters=[HEADER],
+        responses={201: ReviewSerializer},
+        examples=examples.REVIEW,
+    )
     @idempotent
     def post(self, request: Request, case_id: str) -> Response:
         case = case_or_404(request, case_id)
-        sent = ReviewRequestSerializer(data=request.data)
-        sent.is_valid(raise_exception=True)
-        values = dict(sent.validated_data)
-        generation = values.pop("generation")
-        values["incorrect_evidence"] = tuple(values.get("incorrect_evidence", ()))
-        review = reviews.submit(case.pk, Submission(**values), actor=request.user, generation=generation)
+        submission, generation = _read(ReviewRequestSerializer(data=request.data))
+        try:
+            review = reviews.submit(case.pk, submission, actor=request.user, generation=generation)
+        except StaleClaim:
+            self.unsent = case.pk, submission
+            raise
         return Response(review_document(review), status=201)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Under an Idempotency-Key the refusal has rolled back the text that the service kept: keep it again."""
+        if isinstance(exc, StaleClaim):
+            case_id, submission = self.unsent
+            reviews.keep_text(case_id, submission, actor=self.request.user)
+        return super().handle_exception(exc)
+
+
+UNFINISHED = {"notes": "The account was used after all, see", "incorrect_evidence": ["policy_7"]}
+DRAFT_EXAMPLES = [
+    examples.sent("Half a note", {"generation": 4711, **UNFINISHED}),
+    examples.answered(
+        "Saved",
+        {
+            "case_id": examples.CASE_ID,
+            "saved_at": "2027-05-09T15:11:40Z",
+            "verdict": None,
+            "final_answer": "",
+            "final_decision": "",
+            "reason_code": "",
+            "policy_reason": "",
+            "missing_evidence": "",
+            "better_retrieval_query": "",
+            **UNFINISHED,
+        },
+    ),
+]
+
+
+class ReviewDraftView(APIView):
+    """Your unfinished review of a case."""
+
+    @extend_schema(
+        operation_id="cases_review_draft_retrieve",
+        summary="Read your unfinished review",
+        description="404 where you have written nothing, or have handed it in.",
+        responses={200: ReviewDraftSerializer},
+        examples=DRAFT_EXAMPLES[1:],
+    )
+    def get(self, request: Request, case_id: str) -> Response:
+        case = case_or_404(request, case_id)
+        if kept := unsent.saved(case.pk, request.user):
+            return Response(review_draft_document(case, kept))
+        raise NotFound
+
+    @extend_schema(
+        operation_id="cases_review_draft_save",
+        summary="Save your unfinished review",
+        description="For the holder of the case, as often as you like; the last one counts. With a claim that you "
+        "have lost since the answer is 412, and the text is kept all the same.",
+        request=ReviewDraftRequestSerializer,
+        responses={200: ReviewDraftSerializer},
+        examples=DRAFT_EXAMPLES,
+    )
+    def put(self, request: Request, case_id: str) -> Response:
+        case = case_or_404(request, case_id)
+        unfinished, generation = _read(ReviewDraftRequestSerializer(data=request.data))
+        kept = unsent.autosave(case.pk, unfinished, actor=request.user, generation=generation)
+        return Response(review_draft_document(case, kept))
+
+
+def _read(sent: ReviewRequestSerializer) -> tuple[Submission, int]:
+    """The review and the claim that it was written under."""
+    sent.is_valid(raise_exception=True)
+    values = dict(sent.validated_data)
+    generation = values.pop("generation")
+    values["verdict"] = values.get("verdict") or ""
+    values["incorrect_evidence"] = tuple(values.get("incorrect_evidence", ()))
+    return Submission(**values), generation
+
+
+def review_draft_document(case: Case, kept: ReviewDraft) -> dict:
+    body = kept.content.text
+    blank = Submission(verdict="").texts() | {"final_decision": "", "reason_code": ""}
+    written = {name: body.get(name) or empty for name, empty in blank.items()}
+    return {"case_id": case.wire_id, "saved_at": kept.saved_at, "verdict": body.get("verdict") or None, **written}
 
 
 def review_document(review: Review) -> dict:

@@ -11,8 +11,10 @@ from cases.api.doors import case_or_404, tenant_for
 from cases.models import Case
 from cases.permissions import tenants_of
 from cases.presentation import case_documents
+from cases.wire import examples
 from cases.wire.fields import StrictCharField, StrictIntegerField, StrictSerializer
 from cases.wire.idempotency import HEADER, idempotent
+from cases.wire.openapi import WireIdField
 
 from .services import claims
 from .services.health import queue_health
@@ -28,8 +30,8 @@ class GenerationSerializer(StrictSerializer):
 
 
 class ClaimSerializer(serializers.Serializer):
-    case_id = serializers.CharField()
-    generation = serializers.IntegerField()
+    case_id = WireIdField(Case.PREFIX)
+    generation = serializers.IntegerField(min_value=1)
     lease_expires_at = serializers.DateTimeField()
     case = CaseSerializer()
 
@@ -49,12 +51,17 @@ class QueueHealthSerializer(serializers.Serializer):
     oldest_at = serializers.DateTimeField(allow_null=True)
 
 
+class QueueListSerializer(serializers.Serializer):
+    results = QueueHealthSerializer(many=True)
+
+
 class ClaimView(APIView):
     """The next case for the calling person; 204 when nothing waits for them."""
 
     @extend_schema(
         request=ClaimRequestSerializer,
         parameters=[HEADER],
+        examples=examples.CLAIM,
         responses={200: ClaimSerializer, 204: OpenApiResponse(description="Nothing waits for you")},
     )
     @idempotent
@@ -80,7 +87,7 @@ class ClaimView(APIView):
 class QueueListView(APIView):
     """Depth, oldest, due soon and breached of each queue that you may see."""
 
-    @extend_schema(responses=QueueHealthSerializer(many=True))
+    @extend_schema(operation_id="queues_list", responses=QueueListSerializer)
     def get(self, request: Request) -> Response:
         return Response({"results": queue_health(tenants_of(request.user, "view_queue"))})
 
@@ -96,7 +103,9 @@ class HeartbeatView(APIView):
 class ReleaseView(APIView):
     """Give a case back to its queue."""
 
-    @extend_schema(request=GenerationSerializer, parameters=[HEADER], responses={204: None})
+    @extend_schema(
+        request=GenerationSerializer, parameters=[HEADER], responses={204: OpenApiResponse(description="Given back")}
+    )
     @idempotent
     def post(self, request: Request, case_id: str) -> Response:
         claims.release(*_held(request, case_id))

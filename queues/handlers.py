@@ -1,6 +1,8 @@
-"""What queues do when something happens to a case: the event seam's receiver, in the same transaction."""
+"""What queues do when something happens to cases: the event seam's receiver, in the same transaction."""
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from cases.models import CaseEvent
 from cases.services.events import Happening
@@ -8,6 +10,7 @@ from cases.states import State
 
 from .models import Entry
 from .services import entries
+from .services.entries import Arrival
 
 K = CaseEvent.Kind
 _COMES_BACK = {K.RECALLED, K.REOPENED}
@@ -15,27 +18,45 @@ _LEAVES = {K.DECIDED, K.WITHDRAWN, K.AUDITED}
 _RESUMES = {K.DRAFT_RECEIVED, K.REDRAFT_OVERDUE}
 
 
-def on_event(happening: Happening) -> dict[str, Any] | None:
-    """Open, move, pause or close the case's entry; answers with the queue, its reason and the deadline."""
+def on_events(happenings: Sequence[Happening]) -> dict[UUID, dict[str, Any]]:
+    """Open, move, pause or close the cases' entries; per case its queue, the reason and the deadline.
+
+    New cases are taken in together, however many there are; what happens to a known case is done one by one, under
+    the lock of its entry.
+    """
+    at = happenings[0].event.at  # What is told together happened together.
+    arrivals = [Arrival(h.case, h.draft) for h in happenings if _waits(h)]
+    samples = [Arrival(h.case, h.draft, kind=Entry.Kind.AUDIT) for h in happenings if _is_sampled(h)]
+    opened = entries.open_entries([*arrivals, *samples], at=at)[: len(arrivals)]  # A sample's entry is not told.
+    moved = [entry for happening in happenings if (entry := _move(happening))]
+    return {
+        entry.case_id: {"queue": entry.queue.slug, "queue_reason": entry.queue_reason, "sla_deadline": entry.due_at}
+        for entry in (*opened, *moved)
+    }
+
+
+def _waits(happening: Happening) -> bool:
+    return happening.event.kind == K.OPENED and happening.case.state == State.PENDING_REVIEW
+
+
+def _is_sampled(happening: Happening) -> bool:
+    return happening.event.kind == K.AUTO_APPROVED and happening.draft.is_sampled
+
+
+def _move(happening: Happening) -> Entry | None:
+    """What an event does to a case that is known already; the entry where its reader learns of it."""
     case, draft, at, kind = happening.case, happening.draft, happening.event.at, happening.event.kind
-    entry = None
-    if kind == K.OPENED and case.state == State.PENDING_REVIEW:
-        entry = entries.open_entry(case, draft, at=at)
-    elif kind == K.AUTO_APPROVED and draft.is_sampled:
-        entries.open_entry(case, draft, at=at, kind=Entry.Kind.AUDIT)
-    elif kind in _COMES_BACK:
+    if kind in _COMES_BACK:
         entries.close_entry(case, at=at, end=kind)  # A sample's own entry, where the customer came first.
-        entry = entries.open_entry(case, draft, at=at, came_back=True)
-    elif kind == K.UNDONE:
-        entry = entries.restore_entry(case, draft, at=at, to=happening.actor)
-    elif kind == K.DRAFT_REQUESTED:
+        return entries.open_entry(case, draft, at=at, came_back=True)
+    if kind == K.UNDONE:
+        return entries.restore_entry(case, draft, at=at, to=happening.actor)
+    if kind in _RESUMES:
+        return entries.resume_entry(case, draft, at=at)
+    if kind == K.ESCALATED:
+        return entries.hurry(case)
+    if kind == K.DRAFT_REQUESTED:
         entries.pause_entry(case, at=at, reason="Waiting for a new draft")
-    elif kind in _RESUMES:
-        entry = entries.resume_entry(case, draft, at=at)
-    elif kind == K.ESCALATED:
-        entry = entries.hurry(case)
     elif kind in _LEAVES:
         entries.close_entry(case, at=at, end=kind)
-    if entry is None:
-        return None
-    return {"queue": entry.queue.slug, "queue_reason": entry.queue_reason, "sla_deadline": entry.due_at}
+    return None

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from cases.errors import Conflict
 from cases.vocabulary import Route
 
 ANY = frozenset()
@@ -33,8 +34,11 @@ class CaseFacts:
     authority_code: str = ""
 
 
-class NoQueue(ValueError):
-    """The tenant has no fallback: a fault of the set-up, which saving queues prevents."""
+class NoQueue(Conflict):
+    """The tenant has no fallback: it has no queue yet, since saving queues keeps one."""
+
+    code = "no_queue"
+    title = "This tenant has no queue yet"
 
 
 def choose(case: CaseFacts, queues: Iterable[QueueFacts]) -> tuple[QueueFacts, str]:
@@ -51,7 +55,7 @@ def choose(case: CaseFacts, queues: Iterable[QueueFacts]) -> tuple[QueueFacts, s
     for queue, _ in judged:
         if queue.is_fallback:
             return queue, f"{queue.slug}: the fallback, as no other queue takes it{_skipped(judged, queue)}"
-    raise NoQueue("There is no fallback queue.")
+    raise NoQueue("No queue takes this case, so that nothing was stored. Ask a tenant admin to set up a queue.")
 
 
 def _conditions(case: CaseFacts, queue: QueueFacts) -> Sequence[tuple[str, str, frozenset[str]]]:

@@ -1,6 +1,7 @@
 """Storing what the AI wants done, and ending it when its case does."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,54 +12,75 @@ from cases import states as case_states
 from cases.clock import db_now
 from cases.models import Case, CaseEvent, Content, User
 from cases.models.people import system_actor
-from cases.services.events import record
+from cases.services.events import Occurrence, record, record_all
 from cases.services.lifecycle import settle_action
 
 from .. import states
-from ..facts import judge
+from ..facts import KnownType, action_types, impact_of
 from ..models import ProposedAction
 
 BATCH = 200
 
 
+@dataclass(frozen=True)
+class Proposal:
+    """An action that came with ``case``: ``sent`` parsed, ``raw`` as it was sent."""
+
+    case: Case
+    sent: Mapping[str, Any]
+    raw: Mapping[str, Any]
+
+
 def propose(
     case: Case, proposal: Mapping[str, Any], raw: Mapping[str, Any], *, actor: User, now: datetime
 ) -> ProposedAction:
-    """Store a case's action in the case's own transaction. It waits for its preview, and nothing runs before.
+    """``propose_all`` for one case."""
+    return propose_all([Proposal(case, proposal, raw)], actor=actor, now=now)[0]
 
-    ``proposal`` is parsed, ``raw`` as it was sent. Whatever authority the model claims in it stays a claim.
+
+def propose_all(proposals: Sequence[Proposal], *, actor: User, now: datetime) -> list[ProposedAction]:
+    """Store the cases' actions in the cases' own transaction. They wait for their previews, and nothing runs before.
+
+    Whatever authority the model claims in one stays a claim. The cases are of one tenant.
     """
-    action_type, impact = judge(
-        case.tenant, proposal, domain=case.domain, customer_known=case.content.customer_key is not None
+    if not proposals:
+        return []
+    known = action_types(proposals[0].case.tenant, {proposal.sent["action"] for proposal in proposals})
+    actions = [_action(proposal, known, actor=actor, now=now) for proposal in proposals]
+    Content.objects.bulk_create([action.content for action in actions])
+    ProposedAction.create_all_as(actor, actions, "proposed")
+    record_all(
+        [
+            Occurrence(action.case, {"action": action.name, "impact": action.impact}, subject=action.wire_id)
+            for action in actions
+        ],
+        CaseEvent.Kind.ACTION_PENDING,
+        actor,
+        at=now,
     )
-    content = Content(tenant=case.tenant, owner=Content.Owner.ACTION, case_id=case.pk, body=dict(raw))
-    content.save(force_insert=True)
-    action = ProposedAction(
+    return actions
+
+
+def _action(proposal: Proposal, known: Mapping[str, KnownType], *, actor: User, now: datetime) -> ProposedAction:
+    case, sent = proposal.case, proposal.sent
+    customer_known = case.content.customer_key is not None
+    impact = impact_of(sent, known, domain=case.domain, customer_known=customer_known)
+    found = known.get(sent["action"])
+    return ProposedAction(
         tenant=case.tenant,
         case=case,
-        action_type=action_type,
-        name=proposal["action"],
-        amount=proposal.get("amount"),
-        currency=proposal.get("currency") or "",
+        action_type=found.action_type if found else None,
+        name=sent["action"],
+        amount=sent.get("amount"),
+        currency=sent.get("currency") or "",
         impact=impact.impact,
         required_approvals=impact.approvals,
         may_run_alone=impact.may_run_alone,
         proposer=actor,
         proposed_at=now,
         expires_at=now + timedelta(minutes=impact.valid_minutes),
-        content=content,
+        content=Content(tenant=case.tenant, owner=Content.Owner.ACTION, case_id=case.pk, body=dict(proposal.raw)),
     )
-    action.save_as(actor, "proposed", force_insert=True)
-    record(
-        case,
-        CaseEvent.Kind.ACTION_PENDING,
-        actor,
-        at=now,
-        subject=action.wire_id,
-        action=action.name,
-        impact=action.impact,
-    )
-    return action
 
 
 def end_actions(case: Case, *, actor: User, now: datetime) -> int:

@@ -3,9 +3,12 @@
 from rest_framework import serializers
 
 from ..models import Case, CaseEvent
+from ..rules_document import DOMAIN
 from ..states import State
 from ..vocabulary import Depth, Kind, Risk, Route, Signal, Trigger, Verdict
 from ..wire.fields import EnumField, StrictCharField, StrictSerializer
+from ..wire.intake import ACTION, SLUG, PatternField
+from ..wire.openapi import WireIdField
 
 
 class NoteSerializer(StrictSerializer):
@@ -23,7 +26,7 @@ class ContributionSerializer(serializers.Serializer):
 class ReceiptSerializer(serializers.Serializer):
     """The triage of a case that was taken in."""
 
-    case_id = serializers.CharField()
+    case_id = WireIdField(Case.PREFIX)
     external_id = serializers.CharField(allow_null=True)
     state = serializers.ChoiceField(State.choices)
     route = serializers.ChoiceField(Route.choices)
@@ -35,7 +38,7 @@ class ReceiptSerializer(serializers.Serializer):
     queue = serializers.CharField(allow_null=True)
     queue_reason = serializers.CharField(allow_null=True)
     sla_deadline = serializers.DateTimeField(allow_null=True)
-    action_id = serializers.CharField(allow_null=True)
+    action_id = WireIdField("act", allow_null=True)
     interim_answer = serializers.CharField(allow_null=True)
     customer_message = serializers.CharField(allow_null=True)
     status_url = serializers.URLField()
@@ -51,7 +54,7 @@ class OutcomeSerializer(serializers.Serializer):
 
 
 class LinkedActionSerializer(serializers.Serializer):
-    action_id = serializers.CharField()
+    action_id = WireIdField("act")
     action = serializers.CharField()
     state = serializers.CharField()
     impact = serializers.ChoiceField(Risk.choices)
@@ -74,7 +77,7 @@ class ReleaseAnswerSerializer(serializers.Serializer):
 class CaseSerializer(serializers.Serializer):
     """A case as it is now."""
 
-    case_id = serializers.CharField()
+    case_id = WireIdField(Case.PREFIX)
     external_id = serializers.CharField(allow_null=True)
     tenant_id = serializers.CharField()
     kind = serializers.ChoiceField(Kind.choices)
@@ -88,7 +91,7 @@ class CaseSerializer(serializers.Serializer):
     confidence = serializers.FloatField(min_value=0, max_value=1)
     triggers = serializers.ListField(child=serializers.ChoiceField(Trigger.choices))
     reason_for_escalation = serializers.CharField()
-    draft_number = serializers.IntegerField()
+    draft_number = serializers.IntegerField(min_value=1)
     queue = serializers.CharField(allow_null=True)
     queue_reason = serializers.CharField(allow_null=True)
     sla_deadline = serializers.DateTimeField(allow_null=True)
@@ -110,7 +113,7 @@ class CaseSerializer(serializers.Serializer):
 
 
 class EventSerializer(serializers.Serializer):
-    event_id = serializers.CharField()
+    event_id = WireIdField(CaseEvent.PREFIX)
     type = serializers.ChoiceField(CaseEvent.Kind.choices)
     at = serializers.DateTimeField()
     by = serializers.CharField()
@@ -119,14 +122,28 @@ class EventSerializer(serializers.Serializer):
     note = serializers.CharField(required=False)
 
 
+class TimelineSerializer(serializers.Serializer):
+    """Oldest first, at most 500."""
+
+    results = EventSerializer(many=True)
+
+
 class SwitchSerializer(StrictSerializer):
     """A stop or a resume: the scope and the reason. Without a tenant it is the caller's own."""
 
     reason = StrictCharField(max_length=200)
-    tenant_id = StrictCharField(max_length=50, required=False)
-    domain = StrictCharField(max_length=50, required=False, allow_blank=True)
-    action = StrictCharField(max_length=50, required=False, allow_blank=True)
+    tenant_id = PatternField(SLUG, required=False)
+    domain = PatternField(f"(?:{DOMAIN.pattern})?", required=False, allow_blank=True)
+    action = PatternField(f"(?:{ACTION})?", required=False, allow_blank=True)
     depth = EnumField([depth.name.lower() for depth in Depth], required=False)
+
+
+class AutomationQuerySerializer(StrictSerializer):
+    """Whose automation is asked about. A name that could not exist is refused: a typo must not answer yes."""
+
+    tenant_id = PatternField(SLUG, required=False, help_text="Needed only by members of several tenants.")
+    domain = PatternField(DOMAIN.pattern, required=False)
+    action = PatternField(ACTION, required=False)
 
 
 class AutomationSerializer(serializers.Serializer):

@@ -1,6 +1,6 @@
 """The switch over REST: may I call the AI, stop, resume."""
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -8,8 +8,10 @@ from rest_framework.views import APIView
 from ..permissions import require
 from ..services import switch
 from ..vocabulary import Depth
+from ..wire import examples
+from ..wire.etags import ETAG, IF_NONE_MATCH, NOT_MODIFIED, conditional
 from ..wire.idempotency import HEADER, idempotent
-from .answers import AutomationSerializer, SwitchSerializer
+from .answers import AutomationQuerySerializer, AutomationSerializer, SwitchSerializer
 from .doors import tenant_for
 
 
@@ -30,13 +32,19 @@ class AutomationView(APIView):
     """Whether automation is on for a tenant, domain and action. Take no answer for a no."""
 
     @extend_schema(
-        parameters=[OpenApiParameter(name, str) for name in ("tenant_id", "domain", "action")],
-        responses=AutomationSerializer,
+        summary="May I call the AI?",
+        parameters=[AutomationQuerySerializer, IF_NONE_MATCH, ETAG],
+        responses={200: AutomationSerializer, 304: NOT_MODIFIED},
+        examples=examples.AUTOMATION,
     )
+    @conditional
     def get(self, request: Request) -> Response:
-        tenant = tenant_for(request.user, request.query_params.get("tenant_id"))
+        asked = AutomationQuerySerializer(data=request.query_params.dict())
+        asked.is_valid(raise_exception=True)
+        values = asked.validated_data
+        tenant = tenant_for(request.user, values.get("tenant_id"))
         require(request.user, "view_automation", tenant)
-        return _answer(tenant, request.query_params.get("domain", ""), request.query_params.get("action", ""))
+        return _answer(tenant, values.get("domain", ""), values.get("action", ""))
 
 
 class _MoveView(APIView):
@@ -61,7 +69,9 @@ class StopView(_MoveView):
 
     resumes = False
 
-    @extend_schema(request=SwitchSerializer, parameters=[HEADER], responses=AutomationSerializer)
+    @extend_schema(
+        request=SwitchSerializer, parameters=[HEADER], responses=AutomationSerializer, examples=examples.SWITCH
+    )
     @idempotent
     def post(self, request: Request) -> Response:
         return self.move(request)
@@ -72,7 +82,9 @@ class ResumeView(_MoveView):
 
     resumes = True
 
-    @extend_schema(request=SwitchSerializer, parameters=[HEADER], responses=AutomationSerializer)
+    @extend_schema(
+        request=SwitchSerializer, parameters=[HEADER], responses=AutomationSerializer, examples=examples.SWITCH
+    )
     @idempotent
     def post(self, request: Request) -> Response:
         return self.move(request)

@@ -10,18 +10,20 @@ from rest_framework.views import APIView
 
 from ..clock import db_now
 from ..errors import NotFound
-from ..models import Case, CaseEvent
-from ..outcome import is_final
+from ..models import Case
+from ..outcome import events_for_callers, in_public_state
 from ..permissions import visible_to
 from ..presentation import case_documents, event_document, receipt_document
 from ..services import intake, lifecycle
-from ..states import DECIDED, State
+from ..states import State
 from ..vocabulary import Risk
+from ..wire import examples
+from ..wire.etags import ETAG, IF_NONE_MATCH, NOT_MODIFIED, conditional
 from ..wire.idempotency import HEADER, idempotent
 from ..wire.intake import DraftSerializer, IntakeSerializer, parse_draft, parse_intake
-from ..wire.parser import WireError
-from .answers import CaseSerializer, EventSerializer, NoteSerializer, ReceiptSerializer
-from .doors import case_or_404, tenant_for
+from ..wire.queries import InstantFilter, check_query
+from .answers import CaseSerializer, NoteSerializer, ReceiptSerializer, TimelineSerializer
+from .doors import case_or_404, tenant_for, traced
 
 TIMELINE_AT_MOST = 500
 
@@ -30,20 +32,23 @@ class CaseFilter(filters.FilterSet):
     """The list's filters. A parameter that is not known is refused, so that a typo does not list everything."""
 
     external_id = filters.CharFilter()
-    state = filters.ChoiceFilter(choices=State.choices)
+    state = filters.ChoiceFilter(choices=State.choices, method="in_state")
     domain = filters.CharFilter()
     risk = filters.ChoiceFilter(choices=Risk.choices)
     tag = filters.CharFilter(field_name="tags", lookup_expr="contains", method="with_tag")
     queue = filters.CharFilter(field_name="entries__queue__slug")
     release = filters.CharFilter(field_name="current_draft__release__version")
-    opened_after = filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="gte")
-    opened_before = filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="lt")
-    due_after = filters.IsoDateTimeFilter(field_name="entries__due_at", lookup_expr="gte")
-    due_before = filters.IsoDateTimeFilter(field_name="entries__due_at", lookup_expr="lt")
+    opened_after = InstantFilter(field_name="opened_at", lookup_expr="gte")
+    opened_before = InstantFilter(field_name="opened_at", lookup_expr="lt")
+    due_after = InstantFilter(field_name="entries__due_at", lookup_expr="gte")
+    due_before = InstantFilter(field_name="entries__due_at", lookup_expr="lt")
 
     class Meta:
         model = Case
         fields = ()
+
+    def in_state(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
+        return in_public_state(queryset, value, db_now())
 
     def with_tag(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
         return queryset.filter(tags__contains=[value])
@@ -62,19 +67,23 @@ class CaseListView(GenericAPIView):
             return self.queryset
         return visible_to(self.request.user, Case.objects.with_text())
 
-    @extend_schema(responses=CaseSerializer(many=True))
+    @extend_schema(
+        summary="List cases",
+        description="The cases that you may see, newest first. Several filters narrow each other.",
+        responses=CaseSerializer(many=True),
+    )
     def get(self, request: Request) -> Response:
-        unknown = set(request.query_params) - set(CaseFilter.base_filters) - {"limit", "cursor"}
-        if unknown:
-            raise WireError(
-                "unknown_parameter", f"Known parameters: {', '.join(CaseFilter.base_filters)}, limit, cursor."
-            )
+        check_query(request, CaseFilter.base_filters)
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(case_documents(page, request.user))
 
     @extend_schema(
+        summary="Take a case in",
+        description="The answer is its triage: approved automatically, or waiting for a person, and why. The same "
+        "`external_id` and body again answer 200 with the case as it is now; with another body, 409.",
         request=IntakeSerializer,
         parameters=[HEADER],
+        examples=[*examples.INTAKE, examples.TAKEN_IN, examples.KNOWN],
         responses={
             201: ReceiptSerializer,
             200: OpenApiResponse(CaseSerializer, "Known already: the case as it is now"),
@@ -82,7 +91,7 @@ class CaseListView(GenericAPIView):
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        sent = parse_intake(request.data)
+        sent = traced(parse_intake(request.data), request)
         tenant = tenant_for(request.user, sent.get("tenant_id"))
         receipt = intake.submit(sent, actor=request.user, tenant=tenant)
         if receipt.is_new:
@@ -93,7 +102,12 @@ class CaseListView(GenericAPIView):
 class CaseView(APIView):
     """One case as it is now."""
 
-    @extend_schema(responses=CaseSerializer)
+    @extend_schema(
+        parameters=[IF_NONE_MATCH, ETAG],
+        responses={200: CaseSerializer, 304: NOT_MODIFIED},
+        examples=examples.CASE,
+    )
+    @conditional
     def get(self, request: Request, case_id: str) -> Response:
         return Response(case_documents([case_or_404(request, case_id)], request.user)[0])
 
@@ -101,21 +115,25 @@ class CaseView(APIView):
 class TimelineView(APIView):
     """What happened to a case, oldest first. A decision shows when it is final."""
 
-    @extend_schema(responses=EventSerializer(many=True))
+    @extend_schema(responses=TimelineSerializer, examples=examples.TIMELINE)
     def get(self, request: Request, case_id: str) -> Response:
         case = case_or_404(request, case_id)
         events = case.events.select_related("actor", "note").order_by("id")[:TIMELINE_AT_MOST]
         is_staff = request.user.is_person
         if not is_staff:
-            hidden = {CaseEvent.Kind.DECIDED} if not is_final(case, db_now()) and case.state in DECIDED else set()
-            events = [event for event in events if event.is_public and event.kind not in hidden]
+            events = events_for_callers(events, case, db_now())
         return Response({"results": [event_document(event, is_staff=is_staff) for event in events]})
 
 
 class DraftsView(APIView):
     """A new draft for an open case; a person looks at it, whatever its confidence."""
 
-    @extend_schema(request=DraftSerializer, parameters=[HEADER], responses={201: ReceiptSerializer})
+    @extend_schema(
+        request=DraftSerializer,
+        parameters=[HEADER],
+        responses={201: ReceiptSerializer},
+        examples=[*examples.DRAFT, examples.TAKEN_IN],
+    )
     @idempotent
     def post(self, request: Request, case_id: str) -> Response:
         case = case_or_404(request, case_id)
@@ -130,7 +148,7 @@ class NotedView(APIView):
     def act(case: Case, request: Request, reason: str) -> None:
         raise NotFound
 
-    @extend_schema(request=NoteSerializer, parameters=[HEADER], responses=CaseSerializer)
+    @extend_schema(request=NoteSerializer, parameters=[HEADER], responses=CaseSerializer, examples=examples.REASON)
     @idempotent
     def post(self, request: Request, case_id: str) -> Response:
         case = case_or_404(request, case_id)

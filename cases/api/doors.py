@@ -1,5 +1,7 @@
 """What every API view needs: who asks, in which tenant, which case; and where a refusal is kept."""
 
+import re
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +14,10 @@ from ..models import Case, Tenant, User
 from ..permissions import Denied, tenants_of, visible_to
 from ..services.audit import keep_denial
 from ..wire import problems
+from ..wire.intake import TRACEPARENT, Intake
 from ..wire.parser import WireError
+
+_TRACEPARENT = re.compile(rf"(?!00-0{{32}}|00-.{{32}}-0{{16}})(?:{TRACEPARENT})", re.ASCII)
 
 
 class TenantAmbiguous(WireError):
@@ -42,6 +47,17 @@ def tenant_for(user: User, slug: str | None, right: str = "view_tenant") -> Tena
     if not found:
         raise NotFound
     return found[0]
+
+
+def traced(intake: Intake, request: Request) -> Intake:
+    """``intake`` with the request's ``traceparent``, where its body brings none of its own.
+
+    A header that is malformed or all zeros is left aside, as W3C Trace Context asks: proxies write it, not callers.
+    """
+    header = request.META.get("HTTP_TRACEPARENT", "")
+    if intake.get("traceparent") or not _TRACEPARENT.fullmatch(header):
+        return intake
+    return replace(intake, values={**intake.values, "traceparent": header})
 
 
 def case_or_404(request: Request, wire_id: str) -> Case:

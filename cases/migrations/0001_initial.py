@@ -91,6 +91,7 @@ class Migration(migrations.Migration):
                 ('redraft_minutes', models.PositiveIntegerField(default=240, help_text='How long a case waits for a new draft before it comes back to a person.')),
                 ('max_drafts', models.PositiveSmallIntegerField(default=3, help_text='After so many drafts a person decides.')),
                 ('fallback_language', models.CharField(default='en', max_length=35)),
+                ('requests_per_minute', models.PositiveIntegerField(default=600, help_text='How many API requests each token may send in a minute.', validators=[django.core.validators.MinValueValidator(1)])),
                 ('history_user_id', models.UUIDField(null=True)),
                 ('history_change_reason', models.CharField(max_length=200, null=True)),
                 ('history_id', models.BigAutoField(editable=False, primary_key=True, serialize=False)),
@@ -158,6 +159,7 @@ class Migration(migrations.Migration):
                 ('redraft_minutes', models.PositiveIntegerField(default=240, help_text='How long a case waits for a new draft before it comes back to a person.')),
                 ('max_drafts', models.PositiveSmallIntegerField(default=3, help_text='After so many drafts a person decides.')),
                 ('fallback_language', models.CharField(default='en', max_length=35)),
+                ('requests_per_minute', models.PositiveIntegerField(default=600, help_text='How many API requests each token may send in a minute.', validators=[django.core.validators.MinValueValidator(1)])),
             ],
             options={
                 'ordering': ('slug',),

@@ -3,7 +3,7 @@
 from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
 from ..history import Tracked, tracked
@@ -39,6 +39,11 @@ class Tenant(Tracked):
     )
     max_drafts = models.PositiveSmallIntegerField(default=3, help_text="After so many drafts a person decides.")
     fallback_language = models.CharField(max_length=35, default="en")
+    requests_per_minute = models.PositiveIntegerField(
+        default=600,
+        validators=[MinValueValidator(1)],
+        help_text="How many API requests each token may send in a minute.",
+    )
 
     history = tracked()
 

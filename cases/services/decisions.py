@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ..event_bodies import OUTCOME_KINDS
 from ..models import Case, CaseEvent, Content, Delivery, User
 from ..states import State
 from ..vocabulary import Verdict
-from .events import OUTCOME_EVENTS, record
+from .events import record
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def undo(case: Case, *, actor: User, now: datetime) -> None:
     case.save_as(actor, "decision undone")
     Delivery.objects.filter(
         event__case=case,
-        event__kind__in=[*OUTCOME_EVENTS, CaseEvent.Kind.DRAFT_REQUESTED],
+        event__kind__in=[*OUTCOME_KINDS, CaseEvent.Kind.DRAFT_REQUESTED],
         state=Delivery.State.PENDING,
         attempts=0,
     ).update(state=Delivery.State.CANCELLED)

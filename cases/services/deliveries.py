@@ -19,10 +19,9 @@ import base64
 import json
 import random
 import secrets
-from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from time import monotonic
@@ -31,8 +30,8 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import transaction
-from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet
+from django.db import connection, transaction
+from django.db.models import F, Min, Q, QuerySet
 from standardwebhooks import Webhook
 
 from ..clock import db_now
@@ -78,14 +77,15 @@ class Lease:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One sending, ready to go: it holds no row and touches none."""
+    """One sending, ready to go."""
 
     lease: Lease
+    event: CaseEvent
     endpoint_id: UUID
     number: int  # the first is 1
     url: str
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -104,43 +104,60 @@ class Result:
 # --- leasing -----------------------------------------------------------------------------------------------------
 
 
-@transaction.atomic
+# The last condition walks the case's few earlier events and looks up the delivery of each by its unique key. OFFSET 0
+# and the scalar subquery keep it so: a planner without fresh statistics would make it a join of all that waits with
+# itself. Measured with 6,900 rows waiting: 7 ms against 39 s.
+IN_TURN = """
+    FROM cases_delivery AS delivery
+    JOIN cases_webhookendpoint AS endpoint ON endpoint.id = delivery.endpoint_id AND endpoint.is_active
+    JOIN cases_caseevent AS event ON event.id = delivery.event_id
+    WHERE delivery.state = 'pending' AND NOT delivery.is_held
+      AND delivery.next_attempt_at <= %(now)s
+      AND (delivery.leased_until IS NULL OR delivery.leased_until <= %(now)s)
+      AND NOT EXISTS (
+          SELECT FROM cases_caseevent AS earlier
+          WHERE earlier.case_id = event.case_id AND earlier.id < event.id
+            AND (
+                SELECT before.state = 'pending' AND NOT before.is_held FROM cases_delivery AS before
+                WHERE before.event_id = earlier.id AND before.endpoint_id = delivery.endpoint_id
+            )
+          OFFSET 0
+      )
+"""
+
+LEASE_DUE = f"""
+    WITH busy AS (
+        SELECT endpoint_id, count(*) AS calls
+        FROM cases_delivery
+        WHERE state = 'pending' AND leased_until > %(now)s
+        GROUP BY endpoint_id
+    ), due AS (
+        SELECT delivery.id, delivery.endpoint_id, delivery.next_attempt_at
+        {IN_TURN}
+          AND delivery.endpoint_id NOT IN (SELECT endpoint_id FROM busy WHERE calls >= %(per_endpoint)s)
+        ORDER BY delivery.next_attempt_at
+        LIMIT %(limit)s
+        FOR NO KEY UPDATE OF delivery SKIP LOCKED
+    ), placed AS (
+        SELECT due.id, coalesce(calls, 0) + row_number() OVER (
+            PARTITION BY endpoint_id ORDER BY next_attempt_at
+        ) AS place
+        FROM due LEFT JOIN busy USING (endpoint_id)
+    )
+    UPDATE cases_delivery SET leased_until = %(until)s
+    FROM placed
+    WHERE placed.id = cases_delivery.id AND place <= %(per_endpoint)s
+    RETURNING cases_delivery.id
+"""
+
+
 def lease_due(limit: int) -> list[Lease]:
     """Take up to ``limit`` deliveries that are due and whose turn it is, the longest due first."""
     now = db_now()
-    busy = Counter(
-        Delivery.objects.filter(state=Delivery.State.PENDING, leased_until__gt=now).values_list(
-            "endpoint_id", flat=True
-        )
-    )
-    full = [endpoint_id for endpoint_id, calls in busy.items() if calls >= PARALLEL_PER_ENDPOINT]
-    candidates = _due(now).exclude(endpoint__in=full).order_by("next_attempt_at", "id")
-    taken = []
-    for row in candidates.select_for_update(skip_locked=True, of=("self",), no_key=True)[:limit]:
-        busy[row.endpoint_id] += 1
-        if busy[row.endpoint_id] <= PARALLEL_PER_ENDPOINT:
-            taken.append(row.pk)
     until = now + LEASE
-    Delivery.objects.filter(pk__in=taken).update(leased_until=until)
-    return [Lease(delivery_id, until) for delivery_id in taken]
-
-
-def _due(now: datetime) -> QuerySet[Delivery]:
-    earlier = Delivery.objects.filter(
-        state=Delivery.State.PENDING,
-        is_held=False,
-        endpoint=OuterRef("endpoint"),
-        event__case=OuterRef("event__case"),
-        event__lt=OuterRef("event"),
-    )
-    return Delivery.objects.filter(
-        Q(leased_until=None) | Q(leased_until__lte=now),
-        ~Exists(earlier),
-        state=Delivery.State.PENDING,
-        is_held=False,
-        next_attempt_at__lte=now,
-        endpoint__is_active=True,
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(LEASE_DUE, {"now": now, "until": until, "limit": limit, "per_endpoint": PARALLEL_PER_ENDPOINT})
+        return [Lease(delivery_id, until) for (delivery_id,) in cursor.fetchall()]
 
 
 # --- one attempt -------------------------------------------------------------------------------------------------
@@ -152,7 +169,7 @@ def begin(lease: Lease) -> Attempt | None:
     if claimed is None:
         return None
     delivery, has_gap, now = claimed
-    attempt = Attempt(lease, delivery.endpoint_id, delivery.attempts, delivery.endpoint.url, {}, b"")
+    attempt = Attempt(lease, delivery.event, delivery.endpoint_id, delivery.attempts, delivery.endpoint.url)
     try:
         body, headers = _request(delivery, has_gap, now)
     except Exception:
@@ -160,7 +177,7 @@ def begin(lease: Lease) -> Attempt | None:
         log.exception("delivery_not_written", delivery=str(delivery.pk))
         finish(attempt, Result(error="The request could not be written; the log says why."))
         return None
-    return Attempt(lease, delivery.endpoint_id, delivery.attempts, delivery.endpoint.url, headers, body)
+    return replace(attempt, headers=headers, body=body)
 
 
 @transaction.atomic
@@ -263,11 +280,31 @@ def finish(attempt: Attempt, result: Result) -> bool:
         changes |= {"next_attempt_at": now + retry_delay(attempt.number, result, now)}
     with transaction.atomic():
         is_ours = bool(_ours(attempt.lease).update(**changes))
+        if is_ours:
+            _move_followers(attempt, changes.get("next_attempt_at"), now)
         if is_ours and result.status == GONE:
             _switch_off(attempt.endpoint_id)
     if is_ours and changes.get("state") == Delivery.State.DEAD:
         log.warning("delivery_given_up", delivery=str(attempt.lease.delivery_id), status=result.status)
     return is_ours
+
+
+def _move_followers(attempt: Attempt, retry_at: datetime | None, now: datetime) -> None:
+    """What waits behind a failed event is due with it again, not before: else, while a receiver is down, each lease
+    would wade through all that is due and not in turn. When the event no longer blocks, they are due at once; one
+    that must still wait for a decision to be final is put off again by ``_claim``."""
+    if attempt.event.case_id is None or (retry_at is None and attempt.number == 1):
+        return
+    followers = Delivery.objects.filter(
+        endpoint=attempt.endpoint_id,
+        event__case=attempt.event.case_id,
+        event__gt=attempt.event.pk,
+        state=Delivery.State.PENDING,
+    )
+    if retry_at is None:
+        followers.filter(attempts=0, next_attempt_at__gt=now).update(next_attempt_at=now)
+    else:
+        followers.filter(next_attempt_at__lt=retry_at).update(next_attempt_at=retry_at)
 
 
 def _switch_off(endpoint_id: UUID) -> None:
@@ -360,6 +397,8 @@ def backlog() -> Backlog:
     ours = Delivery.objects.filter(endpoint__is_active=True)
     begun = ours.filter(Q(attempts__gt=0) | Q(next_attempt_at__lte=now), state=Delivery.State.PENDING, is_held=False)
     oldest = begun.aggregate(at=Min("event__at"))["at"]
-    due = _due(now).aggregate(at=Min("next_attempt_at"))["at"]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT min(delivery.next_attempt_at) {IN_TURN}", {"now": now})
+        due = cursor.fetchone()[0]
     dead = ours.filter(state=Delivery.State.DEAD).count()
     return Backlog(late=now - due if due else timedelta(0), oldest=oldest, dead=dead)

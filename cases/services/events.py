@@ -1,10 +1,15 @@
-"""Recording what happened: the event, its deliveries and the handlers above, all in the caller's transaction."""
+"""Recording what happened: the events, their deliveries and the handlers above, all in the caller's transaction.
 
-from collections.abc import Mapping
+One event or a thousand take the same way and the same number of statements: ``record_all`` is the rule, ``record`` is
+a list of one.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -12,10 +17,9 @@ from django.db import transaction
 from django.utils.module_loading import import_string
 
 from ..clock import db_now
+from ..event_bodies import OUTCOME_KINDS
 from ..models import Case, CaseEvent, Content, Delivery, Draft, Tenant, User, WebhookEndpoint
-
-# A decision's own event waits until it can no longer be undone and its actions have ended.
-OUTCOME_EVENTS = frozenset({CaseEvent.Kind.DECIDED, CaseEvent.Kind.AUTO_APPROVED})
+from ..nudges import SWEEP_DELIVERIES, nudge
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,17 @@ class Happening:
     case: Case
     draft: Draft
     actor: User
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """What is to be recorded of ``case``. ``note`` is a person's free text; ``data`` holds codes and numbers only."""
+
+    case: Case
+    data: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+    subject: str = ""
     payload: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -49,16 +64,31 @@ def record(
 
     ``note`` is free text of a person and rests in erasable content; ``data`` is codes and numbers only.
     """
-    at = at or db_now()
-    content = None
-    if note:
-        content = Content(tenant=case.tenant, owner=Content.Owner.EVENT, case_id=case.pk, body={"note": note})
-        content.save(force_insert=True)
-    event = _append(case.tenant, kind, actor, at, case=case, note=content, subject=subject, data=data)
-    happening = Happening(event, case, case.current_draft, actor, payload or {})
-    answers: dict[str, Any] = {}
+    occurrence = Occurrence(case, data, note=note, subject=subject, payload=payload or {})
+    return record_all([occurrence], kind, actor, at=at or db_now()).get(case.pk, {})
+
+
+def record_all(
+    occurrences: Sequence[Occurrence], kind: CaseEvent.Kind, actor: User, *, at: datetime
+) -> dict[UUID, dict[str, Any]]:
+    """``record`` for many cases at once: returns per case the fields that the handlers answer."""
+    if not occurrences:
+        return {}
+    notes = [_note(occurrence) for occurrence in occurrences]
+    Content.objects.bulk_create([note for note in notes if note])
+    events = [
+        _event(one.case.tenant, kind, actor, at, case=one.case, note=note, subject=one.subject, data=dict(one.data))
+        for one, note in zip(occurrences, notes, strict=True)
+    ]
+    _append(events)
+    happenings = [
+        Happening(event, one.case, one.case.current_draft, actor, one.payload)
+        for event, one in zip(events, occurrences, strict=True)
+    ]
+    answers: dict[UUID, dict[str, Any]] = {}
     for handler in _handlers():
-        answers |= handler(happening) or {}
+        for case_id, fields in handler(happenings).items():
+            answers.setdefault(case_id, {}).update(fields)
     return answers
 
 
@@ -66,11 +96,20 @@ def record_for(
     tenant: Tenant | None, kind: CaseEvent.Kind, actor: User, *, subject: str = "", **data: Any
 ) -> CaseEvent:
     """Append an event that belongs to no case: a stop, an export."""
-    return _append(tenant, kind, actor, db_now(), subject=subject, data=data)
+    event = _event(tenant, kind, actor, db_now(), subject=subject, data=data)
+    _append([event])
+    return event
 
 
-def _append(tenant, kind, actor, at, *, case=None, note=None, subject="", data) -> CaseEvent:
-    event = CaseEvent(
+def _note(occurrence: Occurrence) -> Content | None:
+    if not occurrence.note:
+        return None
+    case = occurrence.case
+    return Content(tenant=case.tenant, owner=Content.Owner.EVENT, case_id=case.pk, body={"note": occurrence.note})
+
+
+def _event(tenant, kind, actor, at, *, case=None, note=None, subject="", data) -> CaseEvent:
+    return CaseEvent(
         tenant=tenant,
         case=case,
         subject=subject,
@@ -82,34 +121,45 @@ def _append(tenant, kind, actor, at, *, case=None, note=None, subject="", data) 
         note_digest=note.digest() if note else None,
         request_id=str(structlog.contextvars.get_contextvars().get("request_id", ""))[:64],
     )
-    event.save(force_insert=True)
-    if event.is_public and not (case and case.purpose != Case.Purpose.REAL):
-        _queue_deliveries(event)
-    return event
 
 
-def _queue_deliveries(event: CaseEvent) -> None:
-    waits = event.kind in OUTCOME_EVENTS
+def _append(events: Sequence[CaseEvent]) -> None:
+    CaseEvent.objects.bulk_create(events)
+    public = [
+        event for event in events if event.is_public and not (event.case and event.case.purpose != Case.Purpose.REAL)
+    ]
+    if public:
+        _queue_deliveries(public)
+
+
+def _queue_deliveries(events: Sequence[CaseEvent]) -> None:
     endpoints = WebhookEndpoint.objects.filter(is_active=True)
-    if event.tenant_id:
-        endpoints = endpoints.filter(tenant=event.tenant_id)
+    if all(event.tenant_id for event in events):
+        endpoints = endpoints.filter(tenant__in={event.tenant_id for event in events})
     deliveries = [
-        Delivery(
-            event=event,
-            endpoint=endpoint,
-            next_attempt_at=max(event.at, event.case.final_at) if waits else event.at,
-            is_held=waits and event.case.open_actions > 0,
-        )
+        _delivery(event, endpoint)
         for endpoint in endpoints
-        if not endpoint.kinds or event.kind in endpoint.kinds
+        for event in events
+        if event.tenant_id in (None, endpoint.tenant_id) and (not endpoint.kinds or event.kind in endpoint.kinds)
     ]
     if deliveries:
         Delivery.objects.bulk_create(deliveries)
         transaction.on_commit(nudge_deliveries)
 
 
+def _delivery(event: CaseEvent, endpoint: WebhookEndpoint) -> Delivery:
+    """An outcome waits until it is final and its actions have ended; a request for a draft, for the undo window."""
+    is_outcome = event.kind in OUTCOME_KINDS
+    due = event.at
+    if is_outcome:
+        due = max(due, event.case.final_at)
+    elif event.kind == CaseEvent.Kind.DRAFT_REQUESTED:
+        due += timedelta(seconds=event.tenant.undo_seconds)
+    return Delivery(
+        event=event, endpoint=endpoint, next_attempt_at=due, is_held=is_outcome and event.case.open_actions > 0
+    )
+
+
 def nudge_deliveries() -> None:
     """Wake a worker. Only a hint: a lost one costs the seconds until the next sweep."""
-    from ..tasks import nudge, sweep_deliveries
-
-    nudge(sweep_deliveries)
+    nudge(SWEEP_DELIVERIES)

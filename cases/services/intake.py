@@ -1,28 +1,31 @@
-"""The main job's first half: a case comes in, is judged, and is let through or sent to people."""
+"""The main job's first half: a case comes in, is judged, and is let through or sent to people.
+
+One case or a thousand take the same way: ``submit_all`` is the rule, ``submit`` is a list of one.
+"""
 
 import random
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.utils.module_loading import import_string
 
 from ..clock import db_now
-from ..digests import customer_key, new_salt, salted_digest
+from ..digests import canonical, customer_key, new_salt, salted_digest
 from ..errors import Conflict
 from ..ids import new_id
-from ..models import Case, CaseEvent, Content, Draft, Release, RuleFailure, Tenant, User
+from ..models import Case, CaseEvent, Content, Draft, RuleFailure, Tenant, User
 from ..models.content import SEARCHED_CHARACTERS
 from ..permissions import require
 from ..states import State
-from ..triage import ActionFacts, Facts, Triage, triage
-from ..vocabulary import Kind, Risk, Route
+from ..vocabulary import Verdict
 from ..wire.intake import Intake
-from . import policies, switch
-from .events import record
+from .events import Occurrence, record, record_all
+from .judging import Judged, has_draft, judge, kind_of
 from .lifecycle import NotOpen, locked
 
 CASE_TEXTS = (
@@ -38,8 +41,18 @@ DRAFT_TEXTS = ["model_draft", "reasoning", "evidence", "policies", "tool_results
 
 
 class ExternalIdTaken(Conflict):
+    """``positions`` are those of the intakes, from 0, whose ``external_id`` stands for another body."""
+
     code = "external_id_taken"
     title = "This external_id belongs to another case"
+
+    def __init__(self, positions: Sequence[int] = (0,)) -> None:
+        self.positions = positions
+        super().__init__(
+            "A case with this external_id exists and its body differs. Nothing was changed. "
+            "Send a new external_id, or send what changed as a new draft of that case.",
+            pointer="/external_id",
+        )
 
 
 @dataclass(frozen=True)
@@ -58,44 +71,127 @@ def submit(intake: Intake, *, actor: User, tenant: Tenant, purpose: str = Case.P
     The same ``external_id`` with the same body answers with the case that is there; with another body it raises
     ``ExternalIdTaken``. Raises ``Denied``.
     """
+    return submit_all([intake], actor=actor, tenant=tenant, purpose=purpose)[0]
+
+
+def submit_all(
+    intakes: Sequence[Intake], *, actor: User, tenant: Tenant, purpose: str = Case.Purpose.REAL
+) -> list[Receipt]:
+    """``submit`` for many cases of one tenant: all are stored, or none. The receipts stand in the intakes' order.
+
+    An ``external_id`` that stands twice among them is treated as if they had come one after the other.
+    """
     require(actor, "submit_case", tenant)
     with transaction.atomic():
-        if known := _known(intake, tenant):
-            return known
-        try:
-            with transaction.atomic():
-                return _open(intake, actor=actor, tenant=tenant, purpose=purpose)
-        except IntegrityError as error:
-            if "external_id_is_unique_per_tenant" not in str(error):
-                raise
-            return _known(intake, tenant)  # A twin committed between our look and our insert.
+        while True:
+            known = _known(intakes, tenant)
+            if clashes := _clashes(intakes, known):
+                raise ExternalIdTaken(clashes)
+            fresh = _fresh(intakes, known)
+            try:
+                with transaction.atomic():
+                    opened = _open([intakes[i] for i in fresh], actor=actor, tenant=tenant, purpose=purpose)
+                break
+            except IntegrityError as error:
+                if "external_id_is_unique_per_tenant" not in str(error):
+                    raise
+                # A twin committed between our look and our insert: the next look sees it.
+    receipts = dict(zip(fresh, opened, strict=True))
+    known |= {receipt.case.external_id: receipt.case for receipt in opened}
+    return [receipts.get(i) or _repeated(known[intake.get("external_id")]) for i, intake in enumerate(intakes)]
 
 
-def _known(intake: Intake, tenant: Tenant) -> Receipt | None:
-    if not (external_id := intake.get("external_id", "")):
-        return None
-    case = Case.objects.with_text().filter(tenant=tenant, external_id=external_id).first()
-    if case is None:
-        return None
-    if case.content.is_erased or salted_digest(case.content.salt, intake.raw) != bytes(case.intake_digest):
-        raise ExternalIdTaken(
-            "A case with this external_id exists and its body differs. Nothing was changed. "
-            "Send a new external_id, or send what changed as a new draft of that case.",
-            pointer="/external_id",
-        )
+def _known(intakes: Sequence[Intake], tenant: Tenant) -> dict[str, Case]:
+    names = {name for intake in intakes if (name := intake.get("external_id"))}
+    if not names:
+        return {}
+    cases = Case.objects.with_text().filter(tenant=tenant, external_id__in=names)
+    return {case.external_id: case for case in cases}
+
+
+def _clashes(intakes: Sequence[Intake], known: Mapping[str, Case]) -> list[int]:
+    """Where an ``external_id`` comes with another body than the case or the intake that had it first."""
+    names = Counter(intake.get("external_id") for intake in intakes)
+    first: dict[str, bytes] = {}
+    clashes = []
+    for position, intake in enumerate(intakes):
+        name = intake.get("external_id")
+        if not name:
+            continue
+        if name in known:
+            is_same = _is_body_of(known[name], intake)
+        else:
+            is_same = names[name] == 1 or first.setdefault(name, body := canonical(intake.raw)) == body
+        if not is_same:
+            clashes.append(position)
+    return clashes
+
+
+def _is_body_of(case: Case, intake: Intake) -> bool:
+    content = case.content
+    return not content.is_erased and salted_digest(content.salt, intake.raw) == bytes(case.intake_digest)
+
+
+def _fresh(intakes: Sequence[Intake], known: Collection[str]) -> list[int]:
+    """The positions of those that open a case: the first of each ``external_id``, and all that have none."""
+    seen, fresh = set(known), []
+    for position, intake in enumerate(intakes):
+        name = intake.get("external_id")
+        if not name or name not in seen:
+            fresh.append(position)
+            seen.add(name)
+    return fresh
+
+
+def _repeated(case: Case) -> Receipt:
     return Receipt(case, case.current_draft, is_new=False)
 
 
-def _open(intake: Intake, *, actor: User, tenant: Tenant, purpose: str) -> Receipt:
+def _open(intakes: Sequence[Intake], *, actor: User, tenant: Tenant, purpose: str) -> list[Receipt]:
+    if not intakes:
+        return []
     now = db_now()
-    judged = _judge(intake, tenant, domain=intake.get("domain"), kind=_kind(intake), now=now)
+    judged = judge(tenant, intakes, now=now)
+    cases = [_case(*pair, tenant=tenant, purpose=purpose, now=now) for pair in zip(intakes, judged, strict=True)]
+    Content.objects.bulk_create([content for case in cases for content in (case.content, case.current_draft.content)])
+    # In one order everywhere, so that two callers with the same external_ids never wait for each other.
+    Case.create_all_as(actor, sorted(cases, key=lambda case: case.external_id), "intake")
+    _store_drafts(zip((case.current_draft for case in cases), judged, strict=True), now)
+    answers = _record_opened(cases, intakes, actor, now)
+    return [Receipt(case, case.current_draft, is_new=True, answers=answers[case.pk]) for case in cases]
+
+
+def _record_opened(
+    cases: Sequence[Case], intakes: Sequence[Intake], actor: User, now: datetime
+) -> dict[UUID, dict[str, Any]]:
+    opened = [
+        Occurrence(
+            case,
+            {"route": case.current_draft.route, "triggers": case.current_draft.triggers},
+            payload=dict(intake.values) | {"raw": intake.raw},
+        )
+        for case, intake in zip(cases, intakes, strict=True)
+    ]
+    automatic = [
+        Occurrence(case, {"confidence": case.current_draft.confidence})
+        for case in cases
+        if case.state == State.AUTO_APPROVED
+    ]
+    answers: dict[UUID, dict[str, Any]] = {case.pk: {} for case in cases}
+    for kind, occurrences in ((CaseEvent.Kind.OPENED, opened), (CaseEvent.Kind.AUTO_APPROVED, automatic)):
+        for case_id, fields in record_all(occurrences, kind, actor, at=now).items():
+            answers[case_id] |= fields
+    return answers
+
+
+def _case(intake: Intake, judged: Judged, *, tenant: Tenant, purpose: str, now: datetime) -> Case:
     content = _case_content(intake, tenant)
     case = Case(
         id=content.case_id,
         tenant=tenant,
         external_id=intake.get("external_id", ""),
         intake_digest=salted_digest(content.salt, intake.raw),
-        kind=_kind(intake),
+        kind=kind_of(intake),
         domain=intake.get("domain"),
         language=intake.get("language", "und"),
         risk=judged.result.risk,
@@ -110,21 +206,11 @@ def _open(intake: Intake, *, actor: User, tenant: Tenant, purpose: str) -> Recei
         traceparent=intake.get("traceparent", ""),
         resume_token=intake.get("resume_token", ""),
     )
-    draft = _draft(case, intake, judged, number=1, now=now)
-    case.current_draft = draft
+    case.current_draft = _draft(case, intake, judged, number=1, now=now)
     if judged.is_automatic:
-        case.verdict, case.final_decision = "accept", draft.model_decision
+        case.verdict, case.final_decision = Verdict.ACCEPT, case.current_draft.model_decision
         case.decided_by, case.decided_at, case.final_at = Case.DecidedBy.AUTOMATIC, now, now
-    content.save(force_insert=True)
-    case.save_as(actor, "intake", force_insert=True)
-    _store_draft(draft, judged, now)
-    payload = dict(intake.values) | {"raw": intake.raw}
-    answers = record(
-        case, CaseEvent.Kind.OPENED, actor, at=now, payload=payload, route=draft.route, triggers=draft.triggers
-    )
-    if judged.is_automatic:
-        answers |= record(case, CaseEvent.Kind.AUTO_APPROVED, actor, at=now, confidence=draft.confidence)
-    return Receipt(case, draft, is_new=True, answers=answers)
+    return case
 
 
 @transaction.atomic
@@ -135,97 +221,18 @@ def add_draft(case_id: UUID, intake: Intake, *, actor: User) -> Receipt:
     if case.state not in (State.PENDING_REVIEW, State.NEEDS_EDIT):
         raise NotOpen("This case is decided or withdrawn and takes no further draft.")
     now = db_now()
-    judged = _judge(intake, case.tenant, domain=case.domain, kind=case.kind, now=now, case=case)
+    (judged,) = judge(case.tenant, [intake], now=now, case=case)
     draft = _draft(case, intake, judged, number=case.current_draft.number + 1, now=now)
     case.current_draft = draft
     case.risk = judged.result.risk
     if case.state == State.NEEDS_EDIT:
         case.resume_review()
         case.redraft_by = None
-    _store_draft(draft, judged, now)
+    draft.content.save(force_insert=True)
+    _store_drafts([(draft, judged)], now)
     case.save_as(actor, f"draft {draft.number}")
     answers = record(case, CaseEvent.Kind.DRAFT_RECEIVED, actor, at=now, number=draft.number, route=draft.route)
     return Receipt(case, draft, is_new=True, answers=answers)
-
-
-@dataclass(frozen=True)
-class _Judged:
-    result: Triage
-    release: Release
-    policy_version: Any
-
-    @property
-    def is_automatic(self) -> bool:
-        return self.result.route == Route.AUTO_APPROVE
-
-
-@cache
-def _fact_providers() -> tuple:
-    return tuple(import_string(path) for path in settings.CASE_FACT_PROVIDERS)
-
-
-def _judge(intake: Intake, tenant: Tenant, *, domain: str, kind: str, now, case: Case | None = None) -> _Judged:
-    action = intake.get("proposed_action") or {}
-    automation = switch.read(tenant, domain=domain, action=action.get("action", ""))
-    version, rules = policies.rules_for(tenant, domain)
-    release = _release(intake, tenant, now)
-    provided: dict[str, Any] = {}
-    for provider in _fact_providers():
-        provided |= provider(tenant, intake.values)
-    facts = _facts(intake, action, provided, release, domain=domain, kind=kind, case=case)
-    return _Judged(triage(facts, rules, automation=automation, may_auto=case is None), release, version)
-
-
-def _facts(intake, action, provided, release, *, domain, kind, case) -> Facts:
-    results = intake.get("tool_results", [])
-    return Facts(
-        kind=Kind(kind),
-        domain=domain,
-        language=case.language if case else intake.get("language", ""),
-        risk_claimed=Risk(case.risk) if case else intake.get("risk_level"),
-        signals=intake.get("signals", {}),
-        has_draft=_has_draft(intake),
-        draft_length=len(intake.get("model_draft", "")),
-        question_length=len(intake.get("user_question", "")),
-        evidence_count=len(intake.get("evidence", [])),
-        policy_count=len(intake.get("policies", [])),
-        tools_failed=sum(result["status"] != "ok" for result in results),
-        tools_total=len(results),
-        caller_triggers=tuple(intake.get("triggers", [])),
-        tags=tuple(case.tags if case else intake.get("tags", [])),
-        model_decision=intake.get("model_decision", ""),
-        action=_action_facts(action, provided) if action else None,
-        route_quality=provided.get("route_quality"),
-        release_model=release.model,
-        release_version=release.version,
-        release_reviews=release.reviews,
-        customer_known=bool(intake.get("customer")) if case is None else case.content.customer_key is not None,
-    )
-
-
-def _action_facts(action: dict[str, Any], provided: dict[str, Any]) -> ActionFacts:
-    return ActionFacts(
-        name=action["action"],
-        impact=provided.get("action_impact"),
-        may_run_alone=provided.get("action_may_run_alone", False),
-        amount=action.get("amount"),
-        currency=action.get("currency", ""),
-    )
-
-
-def _kind(intake: Intake) -> str:
-    if kind := intake.get("kind"):
-        return kind
-    return Kind.DECISION if intake.get("model_decision") or intake.get("proposed_action") else Kind.ANSWER
-
-
-def _release(intake: Intake, tenant: Tenant, now) -> Release:
-    named = intake.get("release") or {}
-    parts = {name: named.get(name) or "" for name in ("model", "version", "prompt_version", "retrieval_version")}
-    release = Release.objects.filter(tenant=tenant, **parts).first()
-    if release is None:
-        release, _ = Release.objects.get_or_create(tenant=tenant, **parts, defaults={"first_seen_at": now})
-    return release
 
 
 def _case_content(intake: Intake, tenant: Tenant) -> Content:
@@ -246,7 +253,7 @@ def _case_content(intake: Intake, tenant: Tenant) -> Content:
     )
 
 
-def _draft(case: Case, intake: Intake, judged: _Judged, *, number: int, now) -> Draft:
+def _draft(case: Case, intake: Intake, judged: Judged, *, number: int, now: datetime) -> Draft:
     result = judged.result
     content = Content(
         tenant=case.tenant,
@@ -260,7 +267,7 @@ def _draft(case: Case, intake: Intake, judged: _Judged, *, number: int, now) -> 
         tenant=case.tenant,
         case=case,
         number=number,
-        is_absent=not _has_draft(intake),
+        is_absent=not has_draft(intake),
         release=judged.release,
         policy_version=judged.policy_version,
         model_decision=intake.get("model_decision", ""),
@@ -281,16 +288,13 @@ def _draft(case: Case, intake: Intake, judged: _Judged, *, number: int, now) -> 
     )
 
 
-def _has_draft(intake: Intake) -> bool:
-    return bool((intake.get("model_draft") or "").strip() or intake.get("model_decision"))
-
-
-def _store_draft(draft: Draft, judged: _Judged, now) -> None:
-    draft.content.save(force_insert=True)
-    draft.save(force_insert=True)
+def _store_drafts(drafts: Iterable[tuple[Draft, Judged]], now: datetime) -> None:
+    pairs = list(drafts)
+    Draft.objects.bulk_create([draft for draft, _ in pairs])
     RuleFailure.objects.bulk_create(
         RuleFailure(
             policy_version=judged.policy_version, case=draft.case, condition=name[:60], cause=cause[:300], at=now
         )
+        for draft, judged in pairs
         for name, cause in judged.result.failures
     )

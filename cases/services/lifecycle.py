@@ -72,9 +72,15 @@ def escalate(case_id: UUID, *, actor: User, note: str = "") -> Case:
     return case
 
 
+def recall(case: Case, *, actor: User, now: datetime, trigger: str) -> None:
+    """An automatic approval goes to people after all, in the caller's transaction; ``trigger`` is the code that says
+    why."""
+    _return_to_people(case, CaseEvent.Kind.RECALLED, actor, at=now, trigger=trigger)
+
+
 def overturn(case: Case, *, actor: User, now: datetime) -> None:
     """A person looked at a sampled automatic approval and disagrees: it waits again, in the caller's transaction."""
-    _return_to_people(case, CaseEvent.Kind.RECALLED, actor, at=now, trigger="audit_overturned")
+    recall(case, actor=actor, now=now, trigger="audit_overturned")
 
 
 def _return_to_people(case: Case, kind: CaseEvent.Kind, actor: User, **details) -> Case:

@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from guardian.shortcuts import assign_perm, get_group_perms, remove_perm
 from knox.models import AuthToken
 
 from ..errors import NotPermitted
-from ..models import Membership, Tenant, User
+from ..models import Membership, Tenant, TenantGroupPermission, User
 from ..models.people import system_actor
 from ..permissions import TENANT_RIGHTS, require
 from ..vocabulary import Role
@@ -40,8 +40,10 @@ def role_group(tenant: Tenant, role: str) -> Group:
     """The tenant's group for ``role``, made with its rights when it is missing."""
     group, is_new = Group.objects.get_or_create(name=f"{tenant.slug}:{Role(role).value}")
     if is_new:
-        for right in sorted(TENANT_RIGHTS[Role(role)]):
-            assign_perm(f"cases.{right}", group, tenant)
+        rights = Permission.objects.filter(content_type__app_label="cases", codename__in=TENANT_RIGHTS[Role(role)])
+        TenantGroupPermission.objects.bulk_create(
+            TenantGroupPermission(group=group, permission=right, content_object=tenant) for right in rights
+        )
     return group
 
 

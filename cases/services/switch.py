@@ -5,6 +5,7 @@ So no automatic decision commits after the stop's commit: it either committed be
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Q
@@ -40,28 +41,39 @@ def _lock(*, shared: bool) -> None:
         cursor.execute(f"SELECT pg_advisory_xact_lock{'_shared' if shared else ''}(%s)", [SWITCH_LOCK])
 
 
-def read(tenant: Tenant, *, domain: str = "", action: str = "", depth: Depth = Depth.DECISIONS) -> Automation:
-    """Whether automation is on for this scope, and why not. In a transaction it holds until that commits.
+@dataclass(frozen=True)
+class Switches:
+    """Every row that concerns a tenant, read once, for as many questions as there are."""
 
-    ``depth`` asks about automatic decisions, or about dispatch of what people approved. A missing global or tenant row
-    means off.
-    """
+    tenant: Tenant
+    rows: tuple[tuple[Any, ...], ...]  # tenant, domain, action, is_enabled, depth, reason; oldest first
+
+    def automation(self, *, domain: str = "", action: str = "", depth: Depth = Depth.DECISIONS) -> Automation:
+        """Whether automation is on for this scope, and why not. A missing global or tenant row means off."""
+        rows = [row for row in self.rows if row[1] in ("", domain) and row[2] in ("", action)]
+        seen = {row[:3] for row in rows}
+        for scope, words in (((None, "", ""), "at all"), ((self.tenant.pk, "", ""), f"for {self.tenant}")):
+            if scope not in seen and depth == Depth.DECISIONS:
+                return Automation(allowed=False, why=f"automation was never switched on {words}")
+        for tenant_id, row_domain, row_action, is_enabled, row_depth, reason in rows:
+            if not is_enabled and row_depth >= depth:
+                where = row_action or row_domain or (str(self.tenant) if tenant_id else "everything")
+                return Automation(allowed=False, why=f"automation is stopped for {where}: {reason}")
+        return Automation(allowed=True, why="automation is on")
+
+
+def switches_of(tenant: Tenant) -> Switches:
+    """The switches of ``tenant`` and of everything. In a transaction they hold until that commits."""
     if connection.in_atomic_block:
         _lock(shared=True)
-    rows = list(
-        AutomationSwitch.objects.filter(
-            Q(tenant=None) | Q(tenant=tenant), domain__in=("", domain), action__in=("", action)
-        ).values_list("tenant_id", "domain", "action", "is_enabled", "depth", "reason")
-    )
-    seen = {(tenant_id, row_domain, row_action) for tenant_id, row_domain, row_action, *_ in rows}
-    for scope, words in (((None, "", ""), "everywhere"), ((tenant.pk, "", ""), f"for {tenant}")):
-        if scope not in seen and depth == Depth.DECISIONS:
-            return Automation(allowed=False, why=f"automation was never switched on {words}")
-    for tenant_id, row_domain, row_action, is_enabled, row_depth, reason in rows:
-        if not is_enabled and row_depth >= depth:
-            where = row_action or row_domain or (str(tenant) if tenant_id else "everything")
-            return Automation(allowed=False, why=f"automation is stopped for {where}: {reason}")
-    return Automation(allowed=True, why="automation is on")
+    rows = AutomationSwitch.objects.filter(Q(tenant=None) | Q(tenant=tenant)).order_by("id")
+    return Switches(tenant, tuple(rows.values_list("tenant_id", "domain", "action", "is_enabled", "depth", "reason")))
+
+
+def read(tenant: Tenant, *, domain: str = "", action: str = "", depth: Depth = Depth.DECISIONS) -> Automation:
+    """One question to ``switches_of``; ``depth`` asks about automatic decisions, or about dispatch of what people
+    approved."""
+    return switches_of(tenant).automation(domain=domain, action=action, depth=depth)
 
 
 @transaction.atomic

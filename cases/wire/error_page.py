@@ -16,6 +16,7 @@ WIRE_CODES = {
     "body_unreadable": (400, "The connection ended before the whole body had arrived."),
     "byte_order_mark": (400, "The body starts with a byte order mark."),
     "duplicate_key": (400, "A key stands twice in the same object."),
+    "empty_parameter": (400, "A parameter of the query was sent twice, or without a value."),
     "invalid": (400, "One or more fields were refused: each stands in errors with a pointer."),
     "invalid_cursor": (400, "The cursor is none that a page handed out."),
     "invalid_idempotency_key": (400, "The Idempotency-Key is empty, longer than 255, or not visible ASCII."),
@@ -28,6 +29,7 @@ WIRE_CODES = {
     "number_too_large": (400, "A number is beyond 2^53 - 1 and would not arrive unchanged everywhere."),
     "too_deep": (400, "The body is nested deeper than 32 levels."),
     "unknown_host": (400, "The Host header names no host that is served here."),
+    "unknown_parameter": (400, "The query holds a parameter that this address does not know."),
     "unsupported_charset": (415, "The charset is not UTF-8."),
     "unsupported_encoding": (415, "The body is compressed."),
 }

@@ -29,7 +29,7 @@ KEPT = timedelta(days=7)
 REPLAYED = "Idempotency-Replayed"
 HEADER = OpenApiParameter(
     "Idempotency-Key",
-    str,
+    {"type": "string", "pattern": "^[!-~]{1,255}$"},
     OpenApiParameter.HEADER,
     description="Your own key for this request, 1 to 255 visible ASCII characters. Sent again within seven days with "
     "the same body, it gets the first answer again and nothing is done twice.",

@@ -24,6 +24,7 @@ from .fields import (
 
 TEXT = 200_000  # characters; the body's own bound is 1 MB.
 LIST = 200
+SLUG = r"[a-z0-9-]{1,50}"
 ACTION = r"[a-z][a-z0-9_]{0,49}"
 LANGUAGE = r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*"
 TRACEPARENT = r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"  # W3C Trace Context, version 00.
@@ -129,7 +130,7 @@ class IntakeSerializer(DraftSerializer):
 
     external_id = optional_text(200)
     tenant_id = PatternField(
-        r"[a-z0-9-]{1,50}", required=False, help_text="The tenant's slug; needed only by members of several."
+        SLUG, required=False, help_text="The tenant's slug; needed only by members of several."
     )
     kind = EnumField(Kind, required=False)
     domain = PatternField(DOMAIN.pattern)

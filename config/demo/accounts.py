@@ -3,13 +3,12 @@
 import json
 import secrets
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from django.contrib.auth.hashers import make_password
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
 from cases.models import Tenant, User
 from cases.models.people import system_actor
@@ -20,16 +19,18 @@ from config.demo_folder import write_privately
 PLATFORM_ADMIN = "platform_admin"  # A superuser: no role of a tenant.
 ADMINISTRATOR = "olga"
 TOKEN_LIFE = timedelta(days=365)
+ITERATIONS = 20_000
 
-# 96 words of four to six letters: three of them and four digits are 33 bits, behind a lockout.
-_WORDS = (
-    "amber apple april arrow aspen autumn badge baker basil beach birch bloom board brick bridge brook "
-    "cabin camel candle canoe cedar chalk cherry cloud clover coast copper coral cotton crane cycle daisy "
-    "delta dune eagle ember fabric falcon fern field flint forest frost garden ginger globe grain grape "
-    "harbor hazel heron honey island ivory jasper juniper kettle lake lemon lilac linen lunar maple marble "
-    "meadow melon mint moss nickel north oasis ocean olive orbit otter paper pear pebble pepper pine "
-    "planet plum pollen quartz quiet raven reed river robin saddle sage shell silver spruce stone"
-).split()
+# 95 words: three of them and four digits are 33 bits, behind a lockout.
+_WORDS = """
+    amber apple april arrow aspen autumn badge baker basil beach birch bloom board brick bridge
+    brook cabin camel candle canoe cedar chalk cherry cloud clover coast copper coral cotton crane
+    cycle daisy delta dune eagle ember fabric falcon fern field flint forest frost garden ginger
+    globe grain grape harbor hazel heron honey island ivory jasper juniper kettle lake lemon lilac
+    linen lunar maple marble meadow melon mint moss nickel north oasis ocean olive orbit otter paper
+    pear pebble pepper pine planet plum pollen quartz quiet raven reed river robin saddle sage shell
+    silver spruce stone
+"""
 
 
 @dataclass(frozen=True)
@@ -59,27 +60,14 @@ def _account(person: Person, plan: Plan) -> Account:
 
 def new_password() -> str:
     """Three words and four digits, such as ``maple-otter-quartz-4071``."""
-    words = [secrets.choice(_WORDS) for _ in range(3)]
+    words = [secrets.choice(_WORDS.split()) for _ in range(3)]
     return "-".join([*words, f"{secrets.randbelow(10_000):04}"])
 
 
-class Credentials:
-    """Passwords with their hashes on the way: hashing takes a fifth of a second each, beside the loading of cases."""
-
-    def __init__(self, accounts: Iterable[Account]) -> None:
-        self.passwords = {account.username: new_password() for account in accounts}
-        pool = ThreadPoolExecutor(max_workers=1)
-        self._hashes: dict[str, Future[str]] = {
-            username: pool.submit(make_password, password) for username, password in self.passwords.items()
-        }
-        pool.shutdown(wait=False)
-
-    def set_passwords(self) -> None:
-        """Wait for the hashes and store them."""
-        users = list(User.objects.filter(username__in=self._hashes))
-        for user in users:
-            user.password = self._hashes[user.username].result()
-        User.objects.bulk_update(users, ["password"])
+def _hash(password: str) -> str:
+    """Quick, since the password itself stands in the accounts file beside; Django strengthens it at first sign-in."""
+    hasher = PBKDF2PasswordHasher()
+    return hasher.encode(password, hasher.salt(), iterations=ITERATIONS)
 
 
 def create_users(accounts: Iterable[Account], plans: Iterable[Plan], *, joined: datetime) -> dict[str, User]:
@@ -102,24 +90,29 @@ def create_users(accounts: Iterable[Account], plans: Iterable[Plan], *, joined: 
     for user in users:
         user.date_joined = joined
         user.set_unusable_password()
-        user.save(force_insert=True)
+    User.objects.bulk_create(users)
     return {user.username: user for user in users}
 
 
-def issue(accounts: Iterable[Account], plans: Iterable[Plan], credentials: Credentials) -> dict[str, Any]:
-    """Give everybody their password and a token; returns what the accounts file holds."""
-    plans = list(plans)
+def issue(accounts: Iterable[Account], plans: Iterable[Plan]) -> dict[str, Any]:
+    """Give everybody a new password and a new token; returns what the accounts file holds."""
+    accounts, plans = list(accounts), list(plans)
     tenants = {tenant.slug: tenant for tenant in Tenant.objects.filter(slug__in=[plan.slug for plan in plans])}
-    users = User.objects.in_bulk(field_name="username")
+    names = [*(account.username for account in accounts), *(plan.service for plan in plans)]
+    users = User.objects.in_bulk(names, field_name="username")
+    passwords = {account.username: new_password() for account in accounts}
+    for username, password in passwords.items():
+        users[username].password = _hash(password)
+    User.objects.bulk_update([users[username] for username in passwords], ["password"])
 
     def token(username: str, slug: str | None) -> str:
         tenant = tenants.get(slug) or tenants[plans[0].slug]
         return people.issue_token(users[username], actor=system_actor(), tenant=tenant, life=TOKEN_LIFE)
 
-    document = {
+    return {
         "users": {
             account.username: {
-                "password": credentials.passwords[account.username],
+                "password": passwords[account.username],
                 "token": token(account.username, account.tenant),
                 "role": account.role,
                 "tenant": account.tenant,
@@ -128,8 +121,6 @@ def issue(accounts: Iterable[Account], plans: Iterable[Plan], credentials: Crede
         },
         "tenants": {plan.slug: {"token": token(plan.service, plan.slug)} for plan in plans},
     }
-    credentials.set_passwords()
-    return document
 
 
 def read(path: Path) -> Mapping[str, Any] | None:

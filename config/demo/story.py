@@ -89,6 +89,7 @@ class Story:
     question: str
     draft: str = ""
     signals: Mapping[str, float] = field(default_factory=dict)
+    language: str = "en"
     evidence: tuple[tuple[str, str, float], ...] = ()
     policies: tuple[tuple[str, str], ...] = ()
     tools: tuple[tuple[str, str, Any], ...] = ()
@@ -111,6 +112,7 @@ class Story:
             yield replace(
                 self,
                 ref=f"{self.ref}-{number}",
+                signals=_varied(self.signals, number),
                 age=variant.get("age", self.age),
                 steps=tuple(filled(step, own) for step in variant.get("steps", self.steps)),
                 variants=(),
@@ -122,6 +124,7 @@ class Story:
         parts = {
             "external_id": self.ref,
             "domain": self.domain,
+            "language": self.language,
             "user_question": self.question,
             "model_draft": self.draft,
             "signals": dict(self.signals),
@@ -153,6 +156,15 @@ def filled(value: Any, names: Mapping[str, Any]) -> Any:
             return replace(value, **{name: filled(item, names) for name, item in vars(value).items()})
         case _:
             return value
+
+
+def _varied(measured: Mapping[str, float], number: int) -> dict[str, float]:
+    """Each signal moved by up to a fifth of its distance to the nearer end, differently for each variant."""
+    moved = {}
+    for place, (name, value) in enumerate(measured.items()):
+        share = ((number * 7 + place * 3) % 11 - 5) / 5  # -1 to 1
+        moved[name] = round(value + 0.2 * min(value, 1.0 - value) * share, 3)
+    return moved
 
 
 def _pretty(output: Any) -> str:

@@ -21,7 +21,7 @@ GOES_LIVE = "The pilot went well: automation goes live"
 
 @dataclass(frozen=True)
 class Person:
-    """``skills`` maps codes to levels 1 to 5; who has languages or skills is a reviewer. ``exercises`` are authorities."""
+    """``skills`` are codes with levels 1 to 5; who has any, or languages, reviews. ``exercises``: authorities."""
 
     username: str
     first_name: str
@@ -34,7 +34,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Action:
-    """``rules`` are (condition in CEL, impact, approvals, minutes valid, may run alone), the first that holds counts."""
+    """``rules`` are (condition in CEL, impact, approvals, minutes valid, may run alone); the first counts."""
 
     name: str
     title: str
@@ -81,9 +81,7 @@ def set_up(plan: Plan, users: Mapping[str, User], *, actor: User) -> Tenant:
     """Create the tenant of ``plan`` with everything but cases. ``users`` holds its people and its service account."""
     tenant = people.create_tenant(actor=actor, slug=plan.slug, name=plan.name, **plan.settings)
     _publish(plan, tenant, actor)
-    skills = {
-        code: _saved(Skill(tenant=tenant, code=code, name=name), actor) for code, name in plan.skills.items()
-    }
+    skills = {code: _saved(Skill(tenant=tenant, code=code, name=name), actor) for code, name in plan.skills.items()}
     _open_queues(plan, tenant, skills, actor)
     people.assign_roles(users[plan.service], tenant, [Role.INTEGRATION], actor=actor)
     for person in plan.people:
@@ -96,7 +94,9 @@ def set_up(plan: Plan, users: Mapping[str, User], *, actor: User) -> Tenant:
 
 
 def _saved(row: Tracked, actor: User) -> Any:
-    row.full_clean()
+    """Checked as a form would check it, but for what the database checks itself: links and uniqueness."""
+    row.clean_fields(exclude={field.name for field in row._meta.fields if field.is_relation})
+    row.clean()
     row.save_as(actor, REASON)
     return row
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from django.db import transaction
 from knox.models import AuthToken
-from simple_history.signals import pre_create_historical_record
 
 from approvals.services.proposals import sweep_ended_cases
 from cases.clock import db_now, pretend_now
 from cases.errors import CountersignError
+from cases.history import Tracked
 from cases.models import Case, Tenant, User
 from cases.models.people import system_actor
 from cases.services import intake, lifecycle, switch
@@ -29,6 +29,7 @@ from config.demo.skylark import SKYLARK
 from config.demo.stories import STORIES
 from config.demo.story import NewDraft, Reopened, Review, Step, Story, WantsPerson, Withdrawn
 from config.demo.tenants import GOES_LIVE, Plan, set_up
+from config.demo.wellspring import WELLSPRING
 from feedback.services import reviews
 from feedback.submission import Submission
 from queues.errors import NotFit
@@ -36,11 +37,9 @@ from queues.models import Entry, Reviewer
 from queues.services import claims
 from queues.services.deadlines import sweep_breaches
 
-from .wellspring import WELLSPRING
-
 PLANS: tuple[Plan, ...] = (ACME, SKYLARK, WELLSPRING)
 FOUNDED = timedelta(days=30)  # before the loading
-SWEEP_EVERY = timedelta(hours=1)
+SOON = timedelta(minutes=1)  # after which beat would have swept
 AUDITED_AFTER = timedelta(hours=5)
 AUDIT = Review(0, Verdict.ACCEPT, notes="Checked against the sources: nothing to change.", minutes=3)
 
@@ -65,7 +64,6 @@ def load(path: Path, *, progress: Progress = lambda done, total: None) -> bool:
     known = set(User.objects.filter(email__in=[account.email for account in people]).values_list("username", flat=True))
     if known >= set(names) and (document := accounts.read(path)) and set(document["users"]) >= set(names):
         return False
-    credentials = accounts.Credentials(people)
     with transaction.atomic():
         if known >= set(names):
             AuthToken.objects.filter(user__username__in=[*names, *(plan.service for plan in PLANS)]).delete()
@@ -76,7 +74,7 @@ def load(path: Path, *, progress: Progress = lambda done, total: None) -> bool:
             )
         else:
             _live(people, progress)
-        accounts.write(path, accounts.issue(people, PLANS, credentials))
+        accounts.write(path, accounts.issue(people, PLANS))
     return True
 
 
@@ -101,16 +99,12 @@ def told(slug: str) -> Iterator[Story]:
 
 @contextmanager
 def _dated_history() -> Iterator[None]:
-    """History rows carry the instant that the services believe in, as the rows that they are about do."""
-
-    def date(sender, history_instance, **kwargs) -> None:
-        history_instance.history_date = db_now()
-
-    pre_create_historical_record.connect(date, weak=False, dispatch_uid="demo-world")
+    """History rows carry the instant that the services believe in; ``_history_date`` is simple-history's own hook."""
+    Tracked._history_date = property(lambda row: db_now())
     try:
         yield
     finally:
-        pre_create_historical_record.disconnect(dispatch_uid="demo-world")
+        del Tracked._history_date
 
 
 class Days:
@@ -128,10 +122,7 @@ class Days:
             heapq.heappush(self._plan, (moment, next(self._order), happens))
 
     def run(self, progress: Progress) -> None:
-        """Live through all of it, with the sweeps that beat would have made."""
-        first = self._plan[0][0]
-        for number in range(1, (self.now - first) // SWEEP_EVERY):
-            self.at(first + number * SWEEP_EVERY, _sweep)
+        """Live through all of it, in order."""
         done = 0
         while self._plan:
             moment, _, happens = heapq.heappop(self._plan)
@@ -139,7 +130,7 @@ class Days:
                 happens()
             done += 1
             progress(done, done + len(self._plan))
-        _sweep()
+        sweep_breaches()
 
     def expect(self, story: Story, tenant: Tenant, service: User, *, turn: int) -> None:
         """``turn`` decides who among the fit reviewers gets it."""
@@ -148,6 +139,10 @@ class Days:
         def comes_in() -> None:
             parsed = parse_intake(story.payload(opened_at))
             receipt = intake.submit(parsed, actor=service, tenant=tenant)
+            decided_at = opened_at + timedelta(minutes=sum(step.after for step in story.steps))
+            deadline = receipt.answers.get("sla_deadline")
+            if deadline and not (story.steps and decided_at < deadline):
+                self.at(deadline + SOON, sweep_breaches)
             if receipt.draft.is_sampled and not story.steps:
                 self.at(opened_at + AUDITED_AFTER, lambda: self._review(receipt.case, AUDIT, turn))
             self._follow(receipt.case, story.steps, opened_at, service, turn)
@@ -187,19 +182,20 @@ class Days:
         )
         with pretend_now(db_now() + timedelta(minutes=review.minutes)):
             reviews.submit(case.pk, submission, actor=entry.claimed_by, generation=entry.generation)
+            if review.verdict == Verdict.REJECT:
+                self.at(db_now() + SOON, sweep_ended_cases)
 
     def _claim(self, case: Case, by: str, turn: int) -> Entry:
         fit = [self.users[by]] if by else self._reviewers_of(case.tenant)
         for offset in range(len(fit)):
             try:
-                with transaction.atomic():
-                    return claims.claim(case, fit[(turn + offset) % len(fit)])
+                return claims.claim(case, fit[(turn + offset) % len(fit)])
             except NotFit as error:
                 refused = error
         raise refused
 
     def _reviewers_of(self, tenant: Tenant) -> list[User]:
-        """Reviewers first, then seniors: who costs less looks first."""
+        """By name; ``turn`` spreads the work over those who are fit."""
         if tenant.slug not in self._reviewers:
             rows = Reviewer.objects.filter(tenant=tenant).select_related("user").order_by("user__username")
             self._reviewers[tenant.slug] = [row.user for row in rows]
@@ -208,9 +204,3 @@ class Days:
     def _supervisor(self, tenant: Tenant) -> User:
         plan = next(plan for plan in PLANS if plan.slug == tenant.slug)
         return self.users[next(person.username for person in plan.people if person.role == Role.SUPERVISOR)]
-
-
-def _sweep() -> None:
-    sweep_breaches()
-    lifecycle.resume_overdue_redrafts()
-    sweep_ended_cases()

@@ -1,9 +1,9 @@
 """Deciding a case, and taking a decision back."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from cases.clock import db_now
@@ -131,9 +131,8 @@ def undo(case_id: UUID, *, actor: User) -> Review:
     if last is None or last.reviewer_id != actor.pk:
         raise NothingToUndo("The last decision on this case is not yours.")
     now = db_now()
-    waits_for_draft = case.state == State.NEEDS_EDIT
-    undoable = case.state in (State.APPROVED, State.REJECTED) and case.final_at and case.final_at > now
-    if not (undoable or waits_for_draft):
+    is_open_to_undo = case.state in (State.APPROVED, State.REJECTED, State.NEEDS_EDIT)
+    if not is_open_to_undo or last.created_at + timedelta(seconds=case.tenant.undo_seconds) <= now:
         raise TooLate("The undo window has passed and the outcome is out. Ask a supervisor to reopen the case.")
     empty = Content(tenant=case.tenant, owner=Content.Owner.REVIEW, case_id=case.pk, body={})
     empty.save(force_insert=True)
@@ -160,9 +159,16 @@ def undo(case_id: UUID, *, actor: User) -> Review:
     return review
 
 
-@transaction.atomic
-def keep_text(case_id: UUID, submission: Submission, *, actor: User) -> None:
+def keep_text(case_id: UUID, submission: Submission, *, actor: User) -> ReviewDraft:
     """Keep what was written for a case that slipped away; it comes back when its writer opens the case again."""
+    try:
+        return _keep_text(case_id, submission, actor=actor)
+    except IntegrityError:  # The same person saved twice at once, and the other was first: now there is one to change.
+        return _keep_text(case_id, submission, actor=actor)
+
+
+@transaction.atomic
+def _keep_text(case_id: UUID, submission: Submission, *, actor: User) -> ReviewDraft:
     case = Case.objects.select_related("tenant").get(pk=case_id)
     body = submission.texts() | {
         "verdict": submission.verdict,
@@ -180,7 +186,9 @@ def keep_text(case_id: UUID, submission: Submission, *, actor: User) -> None:
         kept.content.save(update_fields=["body"])
         kept.saved_at = db_now()
         kept.save(update_fields=["saved_at"])
-        return
+        return kept
     content = Content(tenant=case.tenant, owner=Content.Owner.REVIEW, case_id=case.pk, body=body)
     content.save(force_insert=True)
-    ReviewDraft(case=case, reviewer=actor, content=content, saved_at=db_now()).save(force_insert=True)
+    kept = ReviewDraft(case=case, reviewer=actor, content=content, saved_at=db_now())
+    kept.save(force_insert=True)
+    return kept

@@ -1,11 +1,15 @@
 """Opening, pausing and closing entries as cases come and go."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 from cases.calendars import CalendarError, due_at
 from cases.models import Case, CaseEvent, Draft, User
 from cases.models.people import system_actor
-from cases.services.events import record
+from cases.services.events import Occurrence, record_all
 from cases.vocabulary import Risk, Route, Trigger
 
 from ..models import Claim, Entry, Passage, Queue
@@ -20,44 +24,119 @@ FALLBACK_SLA = timedelta(days=1)
 MAX_PAUSE_SHIFT = 7 * 24 * 3600  # seconds: a pause moves a deadline by a week at most.
 
 
-def open_entry(
-    case: Case, draft: Draft, *, at: datetime, kind: Entry.Kind = Entry.Kind.REVIEW, came_back: bool = False
-) -> Entry:
-    """Put ``case`` into the queue that routing chooses, with a deadline; a caller's earlier one wins."""
-    queues = list(Queue.objects.filter(tenant=case.tenant).select_related("sla_policy__calendar"))
-    route = Route.QUICK_REVIEW if draft.route == Route.AUTO_APPROVE else Route(draft.route)
-    facts = CaseFacts(domain=case.domain, language=case.language, risk=case.risk, route=route)
-    chosen, reason = choose(facts, map(queue_facts, queues))
-    queue = next(queue for queue in queues if queue.slug == chosen.slug)
-    due, reason = _deadline(queue, case, at, reason)
+@dataclass(frozen=True)
+class Arrival:
+    """A case that is to wait for a person.
+
+    ``last`` is the stay that goes on: its times stand, and a deadline that it missed was said then.
+    """
+
+    case: Case
+    draft: Draft
+    kind: Entry.Kind = Entry.Kind.REVIEW
+    came_back: bool = False
+    last: Passage | None = None
+
+    @property
+    def route(self) -> Route:
+        return Route.QUICK_REVIEW if self.draft.route == Route.AUTO_APPROVE else Route(self.draft.route)
+
+    @property
+    def wanted_by(self) -> datetime | None:
+        """The caller's deadline is for the customer's answer, which a sampled approval has had."""
+        return self.case.wanted_by if self.kind == Entry.Kind.REVIEW else None
+
+
+def open_entry(case: Case, draft: Draft, *, at: datetime, **how: Any) -> Entry:
+    """``open_entries`` for one case; ``how`` are the further fields of its ``Arrival``."""
+    return open_entries([Arrival(case, draft, **how)], at=at)[0]
+
+
+def open_entries(arrivals: Sequence[Arrival], *, at: datetime) -> list[Entry]:
+    """Put each case into the queue that routing chooses, with a deadline; a caller's earlier one wins.
+
+    The number of statements does not depend on how many they are.
+    """
+    if not arrivals:
+        return []
+    rooms = _waiting_rooms({arrival.case.tenant_id for arrival in arrivals}, at)
+    entries = [_entry(arrival, rooms[arrival.case.tenant_id], at) for arrival in arrivals]
+    late = [entry for entry in entries if entry.due_at <= at and entry.breached_at is None]
+    for entry in late:
+        entry.breached_at = at
+    Entry.objects.bulk_create(entries)
+    _say_breached(late, at)
+    return entries
+
+
+class _WaitingRoom:
+    """A tenant's queues at one instant. Routing and deadlines are pure: what was worked out once holds again."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+        self._queues: dict[str, Queue] = {}
+        self._facts: list[QueueFacts] = []
+        self._chosen: dict[CaseFacts, tuple[Queue, str]] = {}
+        self._deadlines: dict[tuple[str, datetime | None], tuple[datetime, str]] = {}
+
+    def add(self, queue: Queue) -> None:
+        self._queues[queue.slug] = queue
+        self._facts.append(queue_facts(queue))
+
+    def place(self, arrival: Arrival) -> tuple[Queue, str]:
+        """The queue that takes the case, and why."""
+        case = arrival.case
+        facts = CaseFacts(domain=case.domain, language=case.language, risk=case.risk, route=arrival.route)
+        if facts not in self._chosen:
+            chosen, reason = choose(facts, self._facts)
+            self._chosen[facts] = self._queues[chosen.slug], reason
+        return self._chosen[facts]
+
+    def deadline(self, queue: Queue, wanted_by: datetime | None) -> tuple[datetime, str]:
+        """When a case is due in ``queue``, and what to add to the reason."""
+        key = queue.slug, wanted_by
+        if key not in self._deadlines:
+            self._deadlines[key] = _deadline(queue, wanted_by, self._at)
+        return self._deadlines[key]
+
+
+def _waiting_rooms(tenant_ids: set[UUID], at: datetime) -> dict[UUID, _WaitingRoom]:
+    rooms = {tenant_id: _WaitingRoom(at) for tenant_id in tenant_ids}
+    for queue in Queue.objects.filter(tenant__in=tenant_ids).select_related("sla_policy__calendar"):
+        rooms[queue.tenant_id].add(queue)
+    return rooms
+
+
+def _entry(arrival: Arrival, room: _WaitingRoom, at: datetime) -> Entry:
+    case, draft, last = arrival.case, arrival.draft, arrival.last
+    queue, reason = room.place(arrival)
+    due, remark = room.deadline(queue, arrival.wanted_by)
     priority = AUDIT_PRIORITY
-    if kind == Entry.Kind.REVIEW:
-        urgent = came_back or Trigger.USER_ESCALATION in draft.triggers
+    if arrival.kind == Entry.Kind.REVIEW:
+        urgent = arrival.came_back or Trigger.USER_ESCALATION in draft.triggers
         priority = PRIORITY[Risk(case.risk)] + (CAME_BACK if urgent else 0)
-    entry = Entry(
+    return Entry(
         tenant=case.tenant,
         case=case,
-        kind=kind,
+        kind=arrival.kind,
         queue=queue,
-        queue_reason=reason[:400],
-        route=route,
+        queue_reason=(reason + remark)[:400],
+        route=arrival.route,
         risk=case.risk,
         language=case.language,
         priority=priority,
-        entered_at=at,
-        due_at=due,
+        entered_at=last.entered_at if last else at,
+        due_at=last.due_at if last else due,
+        breached_at=last.breached_at if last else None,
+        paused_seconds=last.paused_seconds if last else 0,
     )
-    entry.save(force_insert=True)
-    if due <= at:
-        mark_breached(entry, at)
-    return entry
 
 
-def _deadline(queue: Queue, case: Case, at: datetime, reason: str) -> tuple[datetime, str]:
+def _deadline(queue: Queue, wanted_by: datetime | None, at: datetime) -> tuple[datetime, str]:
     try:
-        return due_at(queue.sla_policy.duration, at, queue.sla_policy.clock, caller_deadline=case.wanted_by), reason
+        return due_at(queue.sla_policy.duration, at, queue.sla_policy.clock, caller_deadline=wanted_by), ""
     except CalendarError as error:  # A broken calendar must not turn a case away.
-        return at + FALLBACK_SLA, f"{reason}; its calendar failed ({error}), so that one day was set"
+        return at + FALLBACK_SLA, f"; its calendar failed ({error}), so that one day was set"
 
 
 def queue_facts(queue: Queue) -> QueueFacts:
@@ -126,7 +205,9 @@ def resume_entry(case: Case, draft: Draft, *, at: datetime) -> Entry | None:
         return None
     _count_pause(entry, at)
     entry.route = Route.QUICK_REVIEW if draft.route == Route.AUTO_APPROVE else draft.route
-    entry.save(update_fields=["paused_at", "pause_reason", "paused_seconds", "due_at", "route"])
+    entry.risk = case.risk  # A draft can raise the risk, and never lowers it.
+    entry.priority = max(entry.priority, PRIORITY[Risk(case.risk)])
+    entry.save(update_fields=["paused_at", "pause_reason", "paused_seconds", "due_at", "route", "risk", "priority"])
     return entry
 
 
@@ -137,11 +218,8 @@ def restore_entry(case: Case, draft: Draft, *, at: datetime, to: User) -> Entry:
         _count_pause(entry, at)
         entry.save(update_fields=["paused_at", "pause_reason", "paused_seconds", "due_at"])
     else:
-        entry = open_entry(case, draft, at=at, came_back=True)
-        last = Passage.objects.filter(case=case).order_by("-left_at").first()
-        if last:
-            entry.entered_at, entry.due_at, entry.breached_at = last.entered_at, last.due_at, last.breached_at
-            entry.save(update_fields=["entered_at", "due_at", "breached_at"])
+        last = Passage.objects.filter(case=case).order_by("-left_at", "-id").first()
+        entry = open_entry(case, draft, at=at, came_back=True, last=last)
     return hand_to(entry, to)
 
 
@@ -168,11 +246,18 @@ def mark_breached(entry: Entry, now: datetime) -> None:
     """The deadline has passed: said once, in the timeline and to the webhooks."""
     entry.breached_at = now
     entry.save(update_fields=["breached_at"])
-    record(
-        entry.case,
+    _say_breached([entry], now)
+
+
+def _say_breached(entries: Sequence[Entry], at: datetime) -> None:
+    """Nobody was promised a second look, so that a sample's deadline is not spoken of."""
+    record_all(
+        [
+            Occurrence(entry.case, {"queue": entry.queue.slug, "due_at": entry.due_at.isoformat()})
+            for entry in entries
+            if entry.kind == Entry.Kind.REVIEW
+        ],
         CaseEvent.Kind.SLA_BREACHED,
         system_actor(),
-        at=now,
-        queue=entry.queue.slug,
-        due_at=entry.due_at.isoformat(),
+        at=at,
     )

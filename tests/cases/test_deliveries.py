@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, transaction
 
-from cases import tasks
-from cases.clock import db_now
-from cases.models import Case, CaseEvent, Content, Delivery, Draft, Membership, Release, Tenant, User, WebhookEndpoint
+from cases import nudges, tasks
+from cases.clock import db_now, pretend_now
+from cases.models import Case, CaseEvent, Content, Delivery, Draft, Release, Tenant, User, WebhookEndpoint
 from cases.models.people import system_actor
 from cases.permissions import Denied
 from cases.services import decisions, deliveries, events, lifecycle
@@ -60,7 +61,7 @@ def endpoint(tenant: Tenant, receiver: Receiver) -> WebhookEndpoint:
 
 
 def add_endpoint(tenant: Tenant, url: str, **fields: Any) -> WebhookEndpoint:
-    endpoint = WebhookEndpoint(tenant=tenant, url=url, secret=new_secret(), **fields)
+    endpoint = WebhookEndpoint(tenant=tenant, url=url, **{"secret": new_secret(), **fields})
     endpoint.save_as(system_actor())
     return endpoint
 
@@ -220,11 +221,10 @@ def test_both_secrets_sign_while_a_receiver_changes_over(endpoint, receiver, ten
     assert request.headers["webhook-signature"].count("v1,") == 2
 
 
-def test_the_signature_is_right_whatever_zone_the_database_speaks(endpoint, receiver, tenant):
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL TIME ZONE 'Asia/Kolkata'")
+def test_the_signature_is_right_whatever_zone_the_clock_speaks(endpoint, receiver, tenant):
     record(open_case(tenant), Kind.OPENED)
-    sweep()
+    with pretend_now(db_now().astimezone(ZoneInfo("Asia/Kolkata"))):
+        sweep()
     assert receiver.requests[0].is_signed_with(endpoint.secret)
 
 
@@ -319,7 +319,7 @@ def test_an_undo_that_is_under_way_stops_a_delivery_that_is_leased(endpoint, rec
 
 def test_events_of_a_case_arrive_in_order(endpoint, receiver, tenant):
     case = open_case(tenant)
-    expected = [Kind.OPENED, Kind.DRAFT_REQUESTED, Kind.SLA_BREACHED, Kind.ACTION_PENDING, Kind.WITHDRAWN]
+    expected = [Kind.OPENED, Kind.RECALLED, Kind.SLA_BREACHED, Kind.ACTION_PENDING, Kind.WITHDRAWN]
     for kind in expected:
         record(case, kind)
     assert sweep() == 5
@@ -328,16 +328,53 @@ def test_events_of_a_case_arrive_in_order(endpoint, receiver, tenant):
 
 def test_a_failed_event_holds_back_those_after_it_and_no_other_case(endpoint, receiver, tenant):
     case, other = open_case(tenant), open_case(tenant)
-    record(case, Kind.OPENED)
+    first = record(case, Kind.OPENED)
     receiver.then(receiving.answer(500))
     sweep()
     record(case, Kind.WITHDRAWN)
     record(other, Kind.OPENED)
     assert sweep() == 1
     assert kinds(receiver) == ["case.opened", "case.opened"]
-    make_due(state=State.PENDING)
+    make_due(event=first)
     sweep()
     assert kinds(receiver)[2:] == ["case.opened", "case.withdrawn"]
+
+
+def test_those_behind_a_failed_event_are_not_looked_at_again_before_it_is_due(endpoint, receiver, tenant):
+    case = open_case(tenant)
+    first = record(case, Kind.OPENED)
+    record(case, Kind.WITHDRAWN)
+    receiver.then(receiving.answer(500))
+    sweep()
+    assert len(set(Delivery.objects.values_list("next_attempt_at", flat=True))) == 1
+    make_due(event=first)
+    assert sweep() == 2  # And they follow as soon as it has arrived.
+
+
+def test_a_decision_behind_a_failed_event_still_waits_for_its_undo_window(endpoint, receiver, tenant):
+    case = open_case(tenant)
+    first = record(case, Kind.OPENED)
+    decide(case, at=db_now())
+    receiver.then(receiving.answer(500))
+    sweep()
+    make_due(event=first)
+    sweep()
+    assert kinds(receiver) == ["case.opened", "case.opened"]
+    assert Delivery.objects.get(event__kind=Kind.DECIDED).next_attempt_at == lifecycle.locked(case.pk).final_at
+
+
+def test_a_long_backlog_does_not_slow_the_lease(endpoint, tenant):
+    """Without fresh statistics of the tables too: there the planner's own idea took seconds for this."""
+    now, actor = db_now(), system_actor()
+    backlog = CaseEvent.objects.bulk_create(
+        CaseEvent(tenant=tenant, case=case, kind=Kind.SLA_BREACHED, actor=actor, at=now)
+        for case in [open_case(tenant) for _ in range(50)]
+        for _ in range(50)
+    )
+    Delivery.objects.bulk_create(Delivery(event=event, endpoint=endpoint, next_attempt_at=now) for event in backlog)
+    began = time.monotonic()
+    assert len(lease_due(8)) == deliveries.PARALLEL_PER_ENDPOINT
+    assert time.monotonic() - began < 0.5
 
 
 def test_one_receivers_failure_does_not_hold_back_anothers_events(endpoint, receiver, tenant):
@@ -364,7 +401,7 @@ def test_after_an_event_that_was_given_up_the_next_one_tells_of_the_gap(endpoint
 @pytest.mark.django_db(transaction=True)
 def test_workers_side_by_side_send_each_event_once_and_in_order(endpoint, receiver, tenant):
     cases = [open_case(tenant) for _ in range(6)]
-    for kind in (Kind.OPENED, Kind.DRAFT_REQUESTED, Kind.WITHDRAWN):
+    for kind in (Kind.OPENED, Kind.RECALLED, Kind.WITHDRAWN):
         for case in cases:
             record(case, kind)
     workers = [run(sweep) for _ in range(3)]
@@ -375,7 +412,26 @@ def test_workers_side_by_side_send_each_event_once_and_in_order(endpoint, receiv
     assert len({body["id"] for body in bodies}) == len(bodies) == 18
     for case in cases:
         heard = [body["type"] for body in bodies if body["data"]["case_id"] == case.wire_id]
-        assert heard == ["case.opened", "case.draft_requested", "case.withdrawn"]
+        assert heard == ["case.opened", "case.recalled", "case.withdrawn"]
+
+
+def test_sending_needs_no_database(endpoint, receiver, tenant, django_assert_num_queries):
+    record(open_case(tenant), Kind.OPENED)
+    attempt = begin(lease_due(1)[0])
+    with django_assert_num_queries(0):
+        assert send(attempt).is_success
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_takes_what_is_free_and_waits_for_no_other(endpoint, tenant):
+    record(open_case(tenant), Kind.OPENED)
+    record(open_case(tenant), Kind.OPENED)
+    leased: list[object] = []
+    with transaction.atomic():
+        Delivery.objects.select_for_update().filter(pk=Delivery.objects.earliest("id").pk).get()
+        worker = run(lambda: leased.extend(lease_due(5)))
+        worker.join(timeout=5)
+        assert len(leased) == 1
 
 
 # --- failures and repetitions ------------------------------------------------------------------------------------
@@ -454,8 +510,8 @@ def test_a_hanging_receiver_is_left_at_the_deadline_and_holds_up_nobody_else(end
         for _ in range(10):
             record(open_case(tenant), Kind.OPENED)
         began = time.monotonic()
-        deliveries.sweep(seconds=0.2, call_seconds=0.5)
-        assert time.monotonic() - began < 2
+        deliveries.sweep(seconds=0.8, call_seconds=1)
+        assert time.monotonic() - began < 5
     assert len(receiver.requests) == 10
     assert len(hanging.requests) == deliveries.PARALLEL_PER_ENDPOINT
     assert Delivery.objects.filter(endpoint=slow, last_error="No whole answer came in time.").exists()
@@ -471,9 +527,7 @@ def test_an_address_that_is_not_public_is_an_error_and_no_call(endpoint, receive
 
 def test_a_secret_that_cannot_be_read_stops_its_own_endpoint_only(endpoint, receiver, tenant):
     with Receiver() as broken:
-        add_endpoint(tenant, broken.url).delete_as(system_actor())
-        bad = WebhookEndpoint(tenant=tenant, url=broken.url, secret="whsec_é")
-        bad.save_as(system_actor())
+        bad = add_endpoint(tenant, broken.url, secret="whsec_é")
         record(open_case(tenant), Kind.OPENED)
         sweep()
         assert broken.requests == []
@@ -574,7 +628,7 @@ def test_another_tenants_admin_may_not_send_it_again(dead):
     other = create_tenant(actor=system_actor(), slug="other", name="Other")
     with pytest.raises(Denied):
         resend(dead.pk, actor=member(other, "tenant_admin"))
-    assert not Membership.objects.filter(tenant__slug="acme").exists()
+    assert only_delivery().state == State.DEAD
 
 
 def test_only_a_dead_delivery_is_sent_again(dead, tenant):
@@ -606,19 +660,19 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     """Says where nudges go from now on."""
 
     def use(url: str) -> None:
-        monkeypatch.setattr(tasks, "_quiet_until", 0.0)
+        monkeypatch.setattr(nudges, "_quiet_until", 0.0)
         monkeypatch.setattr(app.conf, "broker_url", url)
         monkeypatch.setattr(app.conf, "broker_write_url", url)
-        tasks._broker.cache_clear()
+        nudges._broker.cache_clear()
 
     use(app.conf.broker_url)
     yield use
-    tasks._broker.cache_clear()
+    nudges._broker.cache_clear()
 
 
 def seconds_of_a_nudge() -> float:
     began = time.monotonic()
-    assert not tasks.nudge(tasks.sweep_deliveries)
+    assert not nudges.nudge(nudges.SWEEP_DELIVERIES)
     return time.monotonic() - began
 
 
@@ -626,7 +680,7 @@ def test_a_nudge_reaches_the_broker(broker):
     with app.connection_for_read() as connection:
         waiting = connection.SimpleQueue("celery")
         waiting.clear()
-        assert tasks.nudge(tasks.sweep_deliveries)
+        assert nudges.nudge(nudges.SWEEP_DELIVERIES)
         message = waiting.get(timeout=2)
         message.ack()
         waiting.close()
@@ -637,26 +691,26 @@ def test_a_broker_that_is_down_costs_a_request_nothing(broker):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     broker(f"redis://127.0.0.1:{port}/0")
-    assert seconds_of_a_nudge() < 0.1
-    assert seconds_of_a_nudge() < 0.001  # It is not even asked.
+    assert seconds_of_a_nudge() < 0.3
+    assert seconds_of_a_nudge() < 0.01  # It is not even asked.
 
 
-def test_a_broker_that_never_answers_costs_a_request_a_tenth_of_a_second_at_most(broker):
+def test_a_broker_that_never_answers_costs_a_request_a_moment_only(broker):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         broker(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
-        assert seconds_of_a_nudge() < 0.12
-        assert seconds_of_a_nudge() < 0.001
+        assert seconds_of_a_nudge() < 0.3
+        assert seconds_of_a_nudge() < 0.01
 
 
 def test_the_broker_is_asked_again_once_it_is_back(broker, monkeypatch):
     good = app.conf.broker_url
-    monkeypatch.setattr(tasks, "QUIET_SECONDS", 0.05)
+    monkeypatch.setattr(nudges, "QUIET_SECONDS", 0.05)
     broker("redis+socket:///nowhere.sock")
-    assert not tasks.nudge(tasks.sweep_deliveries)
+    assert not nudges.nudge(nudges.SWEEP_DELIVERIES)
     monkeypatch.setattr(app.conf, "broker_write_url", good)
-    tasks._broker.cache_clear()
+    nudges._broker.cache_clear()
     time.sleep(0.06)
-    assert tasks.nudge(tasks.sweep_deliveries)
+    assert nudges.nudge(nudges.SWEEP_DELIVERIES)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -687,10 +741,3 @@ def wait_until(happened: Callable[[], bool], seconds: float = 10) -> None:
     while not happened():
         assert time.monotonic() < ends, "It did not happen in time."
         time.sleep(0.01)
-
-
-def test_sending_needs_no_database(endpoint, receiver, tenant, django_assert_num_queries):
-    record(open_case(tenant), Kind.OPENED)
-    attempt = begin(lease_due(1)[0])
-    with django_assert_num_queries(0):
-        assert send(attempt).is_success

@@ -145,7 +145,7 @@ def test_a_hanging_handshake_is_cut_at_the_deadline():
         began = time.monotonic()
         with pytest.raises(OutboundFailed, match="handshake timed out"):
             send(f"https://localhost:{silent.getsockname()[1]}/", seconds=0.3)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 3
 
 
 # --- where it never goes -----------------------------------------------------------------------------------------
@@ -303,16 +303,16 @@ def test_a_dripping_receiver_is_cut_at_the_deadline(receiver, behaviour, status)
     began = time.monotonic()
     with pytest.raises(OutboundFailed, match="in time") as caught:
         send(receiver.url, seconds=0.4)
-    assert 0.35 < time.monotonic() - began < 0.9
+    assert 0.35 < time.monotonic() - began < 3
     assert (caught.value.may_have_arrived, caught.value.status) == (True, status)
 
 
 def test_a_slow_resolver_is_left_behind_at_the_deadline(monkeypatch):
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(1) or [])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(2) or [])
     began = time.monotonic()
     with pytest.raises(OutboundFailed, match="resolved in time"):
         send("https://slow.example/", seconds=0.2)
-    assert time.monotonic() - began < 0.8
+    assert time.monotonic() - began < 1.5
 
 
 def test_an_unknown_name_and_a_closed_port_are_failures_before_anything_was_sent():

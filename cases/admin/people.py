@@ -1,0 +1,133 @@
+"""Accounts: the people and machines of the tenants that one may see. Rights come from roles, never from here."""
+
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.http import HttpRequest
+
+from ..models import Membership, Tenant, User
+from ..rights import rights_of
+from ..services.members import check_roles, save_membership
+from ..vocabulary import Role
+from .fields import ChecksField
+from .scoped import TenantScoped, offer
+
+admin.site.unregister(Group)  # Role groups follow memberships; a change here would part them.
+
+
+class NewPersonForm(AdminUserCreationForm):
+    """A person or a service account with a first membership."""
+
+    tenant = forms.ModelChoiceField(Tenant.objects.none())
+    roles = ChecksField(choices=Role.choices, required=True)
+
+    class Meta(AdminUserCreationForm.Meta):
+        model = User
+        fields = ("username", "first_name", "last_name", "email", "kind")
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        kinds = User.AccountKind
+        self.fields["kind"].choices = [(kind.value, kind.label) for kind in (kinds.PERSON, kinds.SERVICE)]
+
+    def clean(self) -> dict:
+        cleaned = super().clean()
+        try:
+            check_roles(User(kind=cleaned.get("kind", User.AccountKind.PERSON)), cleaned.get("roles", []))
+        except ValidationError as error:
+            self.add_error(None, error)
+        return cleaned
+
+
+@admin.register(User)
+class PersonAdmin(TenantScoped, UserAdmin):
+    """Somebody of two tenants is changed only by those who may change people in both: a new password opens both."""
+
+    view_right = "view_people"
+    change_right = "change_people"
+    tenant_path = ""
+    form = UserChangeForm
+    add_form = NewPersonForm
+    list_display = ("username", "first_name", "last_name", "kind", "belongs_to", "is_active", "last_login")
+    list_filter = ("is_active", "kind")
+    search_fields = ("username", "first_name", "last_name", "email")
+    ordering = ("username",)
+    filter_horizontal = ()
+    readonly_fields = ("last_login", "date_joined", "kind", "belongs_to")
+    fieldsets = (
+        (None, {"fields": ("username", "password", "kind", "is_active")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("Roles", {"fields": ("belongs_to",), "description": "Roles are given on the membership."}),
+        ("Sign-in", {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = (
+        (None, {"fields": ("username", ("first_name", "last_name"), "email", "kind")}),
+        ("Place", {"fields": ("tenant", "roles")}),
+        ("Password", {"fields": ("usable_password", "password1", "password2")}),
+    )
+
+    def get_list_filter(self, request: HttpRequest):
+        return self.list_filter
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        people = super(TenantScoped, self).get_queryset(request).exclude(kind=User.AccountKind.SYSTEM)
+        rights = rights_of(request)
+        seen = rights.within(Membership.objects.select_related("tenant"), self.view_right)
+        people = people.prefetch_related(Prefetch("memberships", seen, to_attr="seen_memberships"))
+        if rights.is_superuser:
+            return people
+        own = Membership.objects.filter(user=OuterRef("pk"), tenant__in=rights.tenant_ids(self.view_right))
+        return people.filter(Exists(own), is_superuser=False)
+
+    @admin.display(description="Belongs to")
+    def belongs_to(self, user: User) -> str:
+        """The memberships in tenants of the reader; what somebody is elsewhere is not told."""
+        places = ((m.tenant, ", ".join(Role(role).label for role in m.roles)) for m in user.seen_memberships)
+        return "; ".join(f"{tenant}: {roles or 'no role'}" for tenant, roles in places)
+
+    def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        rights = rights_of(request)
+        if obj is None or rights.is_superuser:
+            return rights.has(self.view_right)
+        return bool(_places(obj) & set(rights.tenant_ids(self.view_right)))
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        rights = rights_of(request)
+        if obj is None or rights.is_superuser:
+            return rights.has(self.change_right)
+        places = _places(obj)
+        return not obj.is_superuser and bool(places) and places <= set(rights.tenant_ids(self.change_right))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None):
+        fixed = self.readonly_fields if obj else ()
+        return (*fixed, "is_active") if obj and obj.pk == request.user.pk else fixed
+
+    def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs):
+        form = super(TenantScoped, self).get_form(request, obj, change=change, **kwargs)
+        if obj is None:
+            offer(form.base_fields, rights_of(request).tenants(self.change_right))
+        return form
+
+    def save_model(self, request: HttpRequest, obj: User, form, change: bool) -> None:
+        if change:
+            if not self.has_change_permission(request, obj):
+                raise PermissionDenied
+            return super().save_model(request, obj, form, change)
+        obj.is_staff = obj.is_person
+        super().save_model(request, obj, form, change)
+        place = Membership(user=obj, tenant=form.cleaned_data["tenant"], roles=form.cleaned_data["roles"])
+        save_membership(place, actor=request.user, reason="account created")
+        return None
+
+
+def _places(user: User) -> set[UUID]:
+    """The tenants that ``user`` belongs to, active or not; asked some ten times for one page and read once."""
+    if not hasattr(user, "_places"):
+        user._places = set(Membership.objects.filter(user=user).values_list("tenant_id", flat=True))
+    return user._places

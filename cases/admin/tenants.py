@@ -1,0 +1,42 @@
+"""A tenant's settings. Making one is the platform's own business."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from ..models import Tenant
+from ..rights import rights_of
+from ..services.people import create_tenant
+from .scoped import TrackedAdmin
+
+
+@admin.register(Tenant)
+class TenantAdmin(TrackedAdmin):
+    view_right = "view_tenant"
+    change_right = "change_tenant"
+    tenant_path = "pk"
+    list_display = ("name", "slug", "time_zone", "undo_seconds", "redraft_minutes", "is_active")
+    list_filter = ("is_active",)
+    search_fields = ("name", "slug")
+    fieldsets = (
+        (None, {"fields": ("name", "slug", "time_zone", "fallback_language", "is_active")}),
+        ("Decisions and new drafts", {"fields": ("undo_seconds", "redraft_minutes", "max_drafts")}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None):
+        fixed = ("slug",) if obj else ()
+        return fixed if rights_of(request).is_superuser else (*fixed, "is_active")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return rights_of(request).is_superuser
+
+    def save_model(self, request: HttpRequest, obj: Tenant, form, change: bool) -> None:
+        if change:
+            return super().save_model(request, obj, form, change)
+        settings = {name: form.cleaned_data[name] for name in form.cleaned_data.keys() & _settings()}
+        create_tenant(actor=request.user, id=obj.pk, **settings)
+        obj._state.adding = False
+        return None
+
+
+def _settings() -> set[str]:
+    return {field.name for field in Tenant._meta.fields} - {"id"}

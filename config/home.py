@@ -1,0 +1,247 @@
+"""The home page's data: what a person has to do now. Only reads, in a fixed number of queries, everything bounded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import (
+    Aggregate,
+    BooleanField,
+    Count,
+    Exists,
+    ExpressionWrapper,
+    FloatField,
+    Func,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+)
+
+from approvals.models import ProposedAction
+from approvals.states import ActionState
+from cases.clock import db_now
+from cases.models import AutomationSwitch, CaseEvent, Denial, RuleFailure, Tenant, User
+from cases.rights import HeldRights
+from cases.vocabulary import Role
+from feedback.models import Review
+from queues.models import Entry, Queue, Reviewer
+from queues.services.fitness import queues_of
+from queues.services.staffing import with_staff
+
+COUNTED = 999  # Past it a count says "999+": nobody plans by the difference, and counting it reads every row.
+SOON = timedelta(minutes=30)
+QUEUES, HELD, PEOPLE, TENANTS, PROFILES = 60, 100, 60, 100, 5
+FAILURES, DENIALS, EVENTS, ACTIONS = 5, 10, 15, 10
+REVIEWS = frozenset({Role.REVIEWER, Role.SENIOR_REVIEWER})
+APPROVES = frozenset({Role.APPROVER, Role.SENIOR_REVIEWER})
+WAITING_ACTIONS = (ActionState.PROPOSED, ActionState.PREVIEWED, ActionState.PENDING_APPROVAL, ActionState.UNKNOWN)
+
+
+class Median(Aggregate):
+    """PostgreSQL's continuous median."""
+
+    function = "PERCENTILE_CONT"
+    template = "%(function)s(0.5) WITHIN GROUP (ORDER BY %(expressions)s)"
+    output_field = FloatField()
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A reviewer's own: profiles (one per tenant), what they hold, their queues, their day in each time zone."""
+
+    profiles: Sequence[Reviewer]
+    held: Sequence[Entry]
+    queues: Sequence[Queue]
+    decided: int
+    median_minutes: float | None
+
+    @property
+    def waiting(self) -> int:
+        return sum(queue.waiting for queue in self.queues)
+
+    @property
+    def can_take(self) -> bool:
+        return any(profile.is_on_shift and not profile.is_paused for profile in self.profiles)
+
+
+@dataclass(frozen=True)
+class Switched:
+    """Whether a tenant's automation runs, decided by ``row``; None where nobody ever switched it on."""
+
+    tenant: Tenant
+    is_on: bool
+    row: AutomationSwitch | None
+    narrower: int
+
+
+@dataclass(frozen=True)
+class Floor:
+    """What a supervisor watches."""
+
+    queues: Sequence[Queue]
+    held: Sequence[Entry]
+    automation: Sequence[Switched]
+    people: Sequence[Reviewer]
+    failures: Sequence[RuleFailure]
+
+
+@dataclass(frozen=True)
+class Audit:
+    denials: Sequence[Denial]
+    events: Sequence[CaseEvent]
+
+
+@dataclass
+class Home:
+    """The sections that a person has; None where they have none."""
+
+    now: datetime
+    several_tenants: bool
+    desk: Desk | None = None
+    floor: Floor | None = None
+    actions: Sequence[ProposedAction] | None = None
+    audit: Audit | None = None
+    tenants: Sequence[Tenant] | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def home_of(user: User, rights: HeldRights) -> Home:
+    """Everything that the home page of ``user`` shows."""
+    home = Home(now=db_now(), several_tenants=rights.sees_several())
+    tenants = _tenants(home.now) if rights.is_superuser else None
+    watched = tenants or [tenant for tenant in rights.places if rights.has("change_queue", tenant.pk)][:TENANTS]
+    watched_ids = [tenant.pk for tenant in watched]
+    profiles = _profiles(user, rights) if rights.by_tenant else []
+    queues = _queues(user, profiles, watched_ids, home.now)
+    held = _held(user, watched_ids)
+
+    if profiles or rights.roles & REVIEWS:
+        decided, median = _day(user, profiles, home.now)
+        mine = [entry for entry in held if entry.claimed_by_id == user.pk]
+        home.desk = Desk(profiles, mine, [queue for queue in queues if queue.is_mine], decided, median)
+    if watched:
+        home.floor = Floor(
+            queues=[queue for queue in queues if queue.tenant_id in watched_ids],
+            held=[entry for entry in held if entry.tenant_id in watched_ids],
+            automation=_automation(watched),
+            people=_people(watched_ids),
+            failures=_failures(watched_ids),
+        )
+    if rights.roles & APPROVES:
+        home.actions = _actions(rights)
+    if rights.has("view_audit"):
+        home.audit = Audit(_denials(rights), _events(rights))
+    home.tenants = tenants
+    return home
+
+
+def _profiles(user: User, rights: HeldRights) -> list[Reviewer]:
+    own = Reviewer.objects.filter(user=user, tenant__in=list(rights.by_tenant))
+    return list(own.select_related("tenant").order_by("tenant__slug")[:PROFILES])
+
+
+def _queues(user: User, profiles: Sequence[Reviewer], watched: Sequence[UUID], now: datetime) -> list[Queue]:
+    """The person's own queues and those that they watch, with their figures, in one query."""
+    own = Queue.objects.none()
+    for profile in profiles:
+        own |= queues_of(user, profile)
+    if not profiles and not watched:
+        return []
+    own = own.order_by().values("pk")
+    queues = Queue.objects.filter(Q(pk__in=own) | Q(tenant__in=watched)).select_related("tenant")
+    queues = with_staff(_with_figures(queues, "queue", now))
+    mine = Exists(Queue.objects.filter(pk=OuterRef("pk"), pk__in=own))
+    return list(queues.annotate(is_mine=mine).order_by("tenant__slug", "position", "slug")[:QUEUES])
+
+
+def _with_figures(rows: QuerySet, column: str, now: datetime) -> QuerySet:
+    """``rows`` with bounded counts of their entries, and when the most urgent of these is due and came in."""
+    entries = Entry.objects.filter(**{column: OuterRef("pk")}).order_by()
+    running = entries.filter(paused_at=None)
+    urgent = entries.waiting().order_by("due_at")
+    return rows.annotate(
+        waiting=_bounded(entries.waiting()),
+        held=_bounded(entries.held()),
+        due_soon=_bounded(running.filter(due_at__range=(now, now + SOON))),
+        overdue=_bounded(running.due_before(now)),
+        next_due=Subquery(urgent.values("due_at")[:1]),
+        oldest=Subquery(urgent.values("entered_at")[:1]),
+    )
+
+
+def _bounded(entries: QuerySet[Entry]) -> Func:
+    return Func(ArraySubquery(entries.values("pk")[: COUNTED + 1]), function="CARDINALITY", output_field=IntegerField())
+
+
+def _held(user: User, watched: Sequence[UUID]) -> list[Entry]:
+    """One's own first, then what others hold in the watched tenants."""
+    held = Entry.objects.held().filter(Q(claimed_by=user) | Q(tenant__in=watched))
+    held = held.annotate(is_mine=ExpressionWrapper(Q(claimed_by=user), output_field=BooleanField()))
+    return list(held.select_related("case", "queue", "claimed_by").order_by("-is_mine", "lease_expires_at")[:HELD])
+
+
+def _day(user: User, profiles: Sequence[Reviewer], now: datetime) -> tuple[int, float | None]:
+    """Decisions since midnight where the person works, and their median handling time in minutes."""
+    zone = ZoneInfo(profiles[0].tenant.time_zone) if profiles else ZoneInfo("UTC")
+    midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = Review.objects.filter(
+        reviewer=user, created_at__gte=midnight, kind=Review.Kind.DECISION, superseded_by=None
+    ).aggregate(decided=Count("pk"), median=Median("handling_seconds"))
+    return today["decided"], today["median"] / 60 if today["median"] is not None else None
+
+
+def _automation(tenants: Sequence[Tenant]) -> list[Switched]:
+    rows = AutomationSwitch.objects.filter(Q(tenant=None) | Q(tenant__in=tenants)).select_related("changed_by")
+    whole: dict[UUID | None, AutomationSwitch] = {}
+    narrower: dict[UUID | None, int] = {}
+    for row in rows.order_by("pk")[: 10 * TENANTS]:
+        if not row.domain and not row.action:
+            whole[row.tenant_id] = row
+        elif not row.is_enabled:
+            narrower[row.tenant_id] = narrower.get(row.tenant_id, 0) + 1
+    return [_switched(tenant, whole, narrower) for tenant in tenants]
+
+
+def _switched(tenant: Tenant, whole: dict, narrower: dict) -> Switched:
+    below = narrower.get(tenant.pk, 0) + narrower.get(None, 0)
+    above, own = whole.get(None), whole.get(tenant.pk)
+    if above is None or not above.is_enabled:
+        return Switched(tenant, is_on=False, row=above, narrower=below)
+    return Switched(tenant, is_on=own is not None and own.is_enabled, row=own, narrower=below)
+
+
+def _people(watched: Sequence[UUID]) -> list[Reviewer]:
+    holding = Entry.objects.filter(claimed_by=OuterRef("user"), tenant=OuterRef("tenant")).order_by()
+    people = Reviewer.objects.filter(tenant__in=watched, is_on_shift=True, user__is_active=True)
+    people = people.annotate(holds=_bounded(holding)).select_related("user", "tenant")
+    return list(people.order_by("tenant__slug", "-holds", "user__username")[:PEOPLE])
+
+
+def _failures(watched: Sequence[UUID]) -> list[RuleFailure]:
+    latest = RuleFailure.objects.filter(policy_version__policy__tenant__in=watched).order_by("-id")
+    return list(latest.select_related("case", "policy_version__policy")[:FAILURES])
+
+
+def _actions(rights: HeldRights) -> list[ProposedAction]:
+    waiting = rights.within(ProposedAction.objects.filter(state__in=WAITING_ACTIONS), "view_action")
+    return list(waiting.select_related("case", "content").order_by("expires_at")[:ACTIONS])
+
+
+def _denials(rights: HeldRights) -> list[Denial]:
+    return list(rights.within(Denial.objects, "view_audit").select_related("actor", "tenant").order_by("-id")[:DENIALS])
+
+
+def _events(rights: HeldRights) -> list[CaseEvent]:
+    events = rights.within(CaseEvent.objects, "view_audit").select_related("actor", "case", "tenant")
+    return list(events.order_by("-id")[:EVENTS])
+
+
+def _tenants(now: datetime) -> list[Tenant]:
+    members: dict[str, Any] = {"members": Count("memberships", filter=Q(memberships__is_active=True))}
+    return list(_with_figures(Tenant.objects.annotate(**members), "tenant", now).order_by("slug")[:TENANTS])

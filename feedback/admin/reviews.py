@@ -1,0 +1,255 @@
+"""Taking a case, deciding it, taking the decision back: each view parses, calls one service and shows its answer.
+
+Every page works without JavaScript. A refused decision comes back with all that was typed, its status and the message
+next to its field. Another tenant's case is the same 404 as one that does not exist.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_POST
+
+from cases.admin.scoped import ReadOnlyAdmin
+from cases.clock import db_now
+from cases.errors import CountersignError, NotPermitted
+from cases.models import Case, Tenant
+from cases.permissions import Denied, visible_to
+from cases.services.audit import keep_denial
+from cases.states import State
+from cases.vocabulary import Verdict
+from queues.services import claims
+
+from ..models import Review
+from ..page import Page, page_of, undo_left
+from ..services import reviews
+from .forms import TEXT_BOUNDS, DecisionForm
+
+DONE = {
+    Verdict.ACCEPT: "Accepted",
+    Verdict.EDIT: "Edited",
+    Verdict.REJECT: "Rejected",
+    Verdict.NEEDS_EDIT: "New draft asked for",
+}
+NOTHING_WAITS = "Nothing waits for you now. New cases appear on this page as they come in."
+
+
+@admin.register(Review)
+class ReviewAdmin(ReadOnlyAdmin):
+    """The reviews that a person may see, newest first; each leads to its case."""
+
+    view_right = "view_review"
+    list_display = ("created_at", "of_case", "reviewer", "what", "reason_code", "is_override", "edit_distance", "took")
+    list_display_links = None
+    list_filter = ("verdict", "is_override")
+    list_select_related = ("case", "reviewer", "tenant")
+    ordering = ("-created_at",)
+    sortable_by = ("created_at",)
+
+    @admin.display(description="Case")
+    def of_case(self, review: Review) -> SafeString:
+        return format_html('<a href="{}">{}</a>', work_url(review.case_id), review.case)
+
+    @admin.display(description="Verdict")
+    def what(self, review: Review) -> str:
+        verdict = review.get_verdict_display()
+        return f"Undone: {verdict.lower()}" if review.kind == Review.Kind.UNDO else verdict
+
+    @admin.display(description="Handling time")
+    def took(self, review: Review) -> str:
+        minutes, seconds = divmod(round(review.handling_seconds), 60)
+        return f"{minutes}:{seconds:02} min"
+
+    def get_urls(self) -> list[URLPattern]:
+        """The list and the review page; a review has no page of its own besides its case's."""
+        routes = (
+            ("next/", self.next_case, "next"),
+            ("work/<uuid:case_id>/", self.work, "work"),
+            ("work/<uuid:case_id>/take/", self.take, "take"),
+            ("work/<uuid:case_id>/decide/", self.decide, "decide"),
+            ("work/<uuid:case_id>/undo/", self.undo, "undo"),
+            ("work/<uuid:case_id>/release/", self.release, "release"),
+            ("work/<uuid:case_id>/heartbeat/", self.heartbeat, "heartbeat"),
+        )
+        own = [path(at, self.admin_site.admin_view(view), name=f"feedback_review_{name}") for at, view, name in routes]
+        return [
+            *own,
+            path("", self.admin_site.admin_view(self.changelist_view), name="feedback_review_changelist"),
+            path("<uuid:review_id>/", self.admin_site.admin_view(self.of_review), name="feedback_review_change"),
+        ]
+
+    def of_review(self, request: HttpRequest, review_id: UUID) -> HttpResponse:
+        """Where the lists of the admin lead to: the case of a review."""
+        review = self.get_queryset(request).filter(pk=review_id).first()
+        if review is None:
+            raise Http404("No such review.")
+        return redirect(work_url(review.case_id))
+
+    # --- taking a case --------------------------------------------------------------------------------------------
+
+    @method_decorator(require_POST)
+    def next_case(self, request: HttpRequest) -> HttpResponse:
+        """Claim the next case and show it. ``queue`` narrows to one queue, ``tenant`` to one of several tenants."""
+        tenant = None
+        if slug := request.POST.get("tenant", "")[:50]:
+            tenant = Tenant.objects.filter(slug=slug, memberships__user=request.user).first()
+        return self._next(request, tenant, queue_slug=request.POST.get("queue", "")[:50])
+
+    def _next(self, request: HttpRequest, tenant: Tenant | None, queue_slug: str = "") -> HttpResponse:
+        try:
+            entry = claims.claim_next(request.user, tenant=tenant, queue_slug=queue_slug)
+        except NotPermitted as error:
+            messages.error(request, error.message)
+            return redirect("admin:index")
+        if entry is None:
+            messages.info(request, NOTHING_WAITS)
+            return redirect("admin:index")
+        return redirect(work_url(entry.case_id))
+
+    @method_decorator(require_POST)
+    def take(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
+        """Claim this very case."""
+        case = case_or_404(request, case_id)
+        try:
+            claims.claim(case, request.user)
+        except CountersignError as error:
+            messages.error(request, error.message)
+        return redirect(work_url(case.pk))
+
+    @method_decorator(require_GET)
+    def work(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
+        """The page: with the decision form for who holds the case, without it for everybody else who may see it."""
+        page = page_of(case_or_404(request, case_id), request.user)
+        return self._show(request, page, DecisionForm(page))
+
+    # --- deciding it ----------------------------------------------------------------------------------------------
+
+    @method_decorator(sensitive_post_parameters(*TEXT_BOUNDS))
+    @method_decorator(require_POST)
+    def decide(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
+        case = case_or_404(request, case_id)
+        page = page_of(case, request.user)
+        form = DecisionForm(page, request.POST)
+        if not form.is_valid():
+            return self._show(request, page, form, status=400)
+        try:
+            review = reviews.submit(
+                case.pk,
+                form.submission(),
+                actor=request.user,
+                generation=form.cleaned_data["generation"],
+                displayed_digest=form.displayed_digest,
+            )
+        except CountersignError as error:
+            return self._refused(request, case_id, error)
+        messages.success(request, decided_message(request, review))
+        if form.cleaned_data["take_next"]:
+            return self._next(request, case.tenant)
+        return redirect("admin:index")
+
+    @method_decorator(require_POST)
+    def undo(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
+        """Take back one's own decision; the case stands before its reviewer again."""
+        case = case_or_404(request, case_id)
+        try:
+            reviews.undo(case.pk, actor=request.user)
+        except CountersignError as error:
+            messages.error(request, error.message)
+        else:
+            messages.success(request, "The decision is undone and nothing was sent. The case is yours again.")
+        return redirect(work_url(case.pk))
+
+    # --- keeping it or giving it back ----------------------------------------------------------------------------
+
+    @method_decorator(require_POST)
+    def release(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
+        """Give the case back to its queue."""
+        case = case_or_404(request, case_id)
+        try:
+            claims.release(case.pk, request.user, generation_in(request))
+        except CountersignError as error:
+            messages.error(request, error.message)
+            return redirect(work_url(case.pk))
+        messages.success(request, "The case is back in its queue, in its old place.")
+        return redirect("admin:index")
+
+    @method_decorator(require_POST)
+    def heartbeat(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
+        """Renew the lease: as JSON for the page's script, as the page with everything typed for the button."""
+        case = case_or_404(request, case_id)
+        wants_json = request.headers.get("Accept", "").startswith("application/json")
+        try:
+            until = claims.heartbeat(case.pk, request.user, generation_in(request))
+        except CountersignError as error:
+            if wants_json:
+                return JsonResponse({"code": error.code, "detail": error.message}, status=error.status)
+            return self._refused(request, case_id, error)
+        page = page_of(case, request.user)
+        if wants_json:
+            return JsonResponse({"lease_expires_at": until.isoformat(), "until": page.clock(until)})
+        form = DecisionForm(page, request.POST)
+        form.forgive()
+        return self._show(request, page, form)
+
+    # --- answers --------------------------------------------------------------------------------------------------
+
+    def _refused(self, request: HttpRequest, case_id: UUID, error: CountersignError) -> HttpResponse:
+        """The page as it is now, with what was typed and why it was refused."""
+        if isinstance(error, Denied):
+            keep_denial(error)
+            context = {**self.admin_site.each_context(request), "title": error.title, "message": error.message}
+            return TemplateResponse(request, "admin/feedback/denied.html", context, status=error.status)
+        page = page_of(case_or_404(request, case_id), request.user)
+        form = DecisionForm(page, request.POST)
+        form.refuse(error)
+        return self._show(request, page, form, status=error.status, was_stale=error.status == 412)
+
+    def _show(
+        self, request: HttpRequest, page: Page, form: DecisionForm, *, status: int = 200, was_stale: bool = False
+    ) -> HttpResponse:
+        context: dict[str, Any] = {
+            **self.admin_site.each_context(request),
+            "title": f"Case {page.case}",
+            "page": page,
+            "form": form,
+            "was_stale": was_stale,
+            "is_nav_sidebar_enabled": False,
+        }
+        return TemplateResponse(request, "admin/feedback/review.html", context, status=status)
+
+
+def case_or_404(request: HttpRequest, case_id: UUID) -> Case:
+    """The case with everything that its page shows of it, if the signed-in person may see it."""
+    rows = Case.objects.with_text().select_related("current_draft__policy_version")
+    case = visible_to(request.user, rows).filter(pk=case_id).first()
+    if case is None:
+        raise Http404("No such case.")
+    return case
+
+
+def work_url(case_id: UUID) -> str:
+    return reverse("admin:feedback_review_work", args=[case_id])
+
+
+def generation_in(request: HttpRequest) -> int:
+    """The claim's generation; anything that is none is 0, which no claim ever has."""
+    text = request.POST.get("generation", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+
+
+def decided_message(request: HttpRequest, review: Review) -> SafeString:
+    """What was decided, with the button that takes it back while that is possible."""
+    left = undo_left(review, review.case, db_now())
+    is_sample = review.verdict == Verdict.ACCEPT and review.case.state == State.AUTO_APPROVED
+    done = "Confirmed" if is_sample else DONE[Verdict(review.verdict)]
+    context = {"review": review, "done": done, "seconds": int(left.total_seconds()) if left else None}
+    return render_to_string("admin/feedback/decided_message.html", context, request=request)

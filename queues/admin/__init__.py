@@ -1,0 +1,5 @@
+"""Queues, deadlines and reviewers in the back office."""
+
+from . import calendars, entries, people, queues
+
+__all__ = ["calendars", "entries", "people", "queues"]

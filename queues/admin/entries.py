@@ -1,0 +1,165 @@
+"""What waits and who holds it. Entries are hot: nobody edits one, a supervisor may take one back."""
+
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.utils.safestring import SafeString
+
+from cases.admin.lists import BoundedPaginator
+from cases.admin.scoped import ReadOnlyAdmin, refuse
+from cases.admin.wording import due_words
+from cases.clock import db_now
+from cases.errors import CountersignError
+from cases.permissions import allowed
+from cases.rights import rights_of
+
+from ..models import Entry, Queue
+from ..services.claims import take_back
+
+
+class QueueFilter(admin.SimpleListFilter):
+    """The queues of one's own tenants; Django's own filter would name everybody's."""
+
+    title = "queue"
+    parameter_name = "queue"
+
+    def lookups(self, request: HttpRequest, model_admin: "EntryAdmin"):
+        rights = rights_of(request)
+        queues = rights.within(Queue.objects.select_related("tenant"), model_admin.view_right)
+        several = rights.sees_several()
+        return [(str(queue.pk), f"{queue.tenant}: {queue}" if several else str(queue)) for queue in queues]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        known = {key for key, _ in self.lookup_choices}
+        return queryset.filter(queue=self.value()) if self.value() in known else queryset
+
+
+class HolderFilter(admin.SimpleListFilter):
+    title = "holder"
+    parameter_name = "holder"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin):
+        return (("me", "me"), ("somebody", "somebody"), ("nobody", "nobody"))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        match self.value():
+            case "me":
+                return queryset.filter(claimed_by=request.user)
+            case "somebody":
+                return queryset.exclude(claimed_by=None)
+            case "nobody":
+                return queryset.filter(claimed_by=None)
+        return queryset
+
+
+class DueFilter(admin.SimpleListFilter):
+    title = "deadline"
+    parameter_name = "deadline"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin):
+        return (("over", "overdue"), ("ahead", "still ahead"))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        match self.value():
+            case "over":
+                return queryset.due_before(db_now())
+            case "ahead":
+                return queryset.filter(due_at__gte=db_now())
+        return queryset
+
+
+class EntryList(ChangeList):
+    """One look at the database's clock for the whole page."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list, now = list(self.result_list), db_now()
+        for entry in self.result_list:
+            entry.seen_at = now
+
+
+@admin.register(Entry)
+class EntryAdmin(ReadOnlyAdmin):
+    view_right = "view_queue"
+    list_display = ("of_case", "queue", "kind", "route", "risk", "priority", "due", "holder", "lease", "waits_for")
+    list_display_links = ("of_case",)
+    list_filter = (QueueFilter, HolderFilter, DueFilter, "risk")
+    list_select_related = ("case", "queue", "claimed_by", "tenant")
+    ordering = ("-priority", "due_at", "id")
+    sortable_by = ()
+    paginator = BoundedPaginator
+
+    def get_changelist(self, request: HttpRequest, **kwargs) -> type[ChangeList]:
+        return EntryList
+
+    def changelist_view(self, request: HttpRequest, extra_context=None) -> HttpResponse:
+        return super().changelist_view(request, {"title": "What waits, the most urgent first"} | (extra_context or {}))
+
+    @admin.display(description="Case")
+    def of_case(self, entry: Entry) -> str:
+        return str(entry.case) if entry.case.external_id else f"{entry.case.wire_id[:18]}…"
+
+    @admin.display(description="Due")
+    def due(self, entry: Entry) -> SafeString | str:
+        return due_words(entry.due_at, entry.seen_at)
+
+    @admin.display(description="Held by")
+    def holder(self, entry: Entry) -> str:
+        return str(entry.claimed_by) if entry.claimed_by_id else "–"
+
+    @admin.display(description="Until")
+    def lease(self, entry: Entry) -> str:
+        return f"{entry.lease_expires_at:%H:%M} UTC" if entry.lease_expires_at else "–"
+
+    @admin.display(description="Clock")
+    def waits_for(self, entry: Entry) -> str:
+        return f"paused: {entry.pause_reason.lower()}" if entry.paused_at else "runs"
+
+    # --- one entry -------------------------------------------------------------------------------------------------
+
+    def get_urls(self):
+        route = path(
+            "<uuid:entry_id>/take-back/", self.admin_site.admin_view(self.take_back_view), name="queues_entry_take_back"
+        )
+        return [route, *super().get_urls()]
+
+    def changeform_view(self, request: HttpRequest, object_id=None, form_url="", extra_context=None) -> HttpResponse:
+        if object_id is None or request.method != "GET":
+            raise PermissionDenied("Entries come and go with their cases.")
+        entry = self.get_object(request, object_id)
+        if entry is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        now = db_now()
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"{entry.case} in {entry.queue}",
+            "entry": entry,
+            "due": due_words(entry.due_at, now),
+            "may_take_back": entry.claimed_by_id is not None and allowed(request.user, "supervise_queue", entry.queue),
+        }
+        return TemplateResponse(request, "admin/queues/entry/detail.html", context)
+
+    def take_back_view(self, request: HttpRequest, entry_id: UUID) -> HttpResponse:
+        """Return somebody's case to its queue, in its old place."""
+        entry = self.get_object(request, str(entry_id))
+        if entry is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, str(entry_id))
+        if request.method != "POST":
+            raise PermissionDenied
+        try:
+            take_back(entry.pk, actor=request.user)
+        except CountersignError as error:
+            refuse(request, error)
+        else:
+            messages.success(
+                request, "Taken back. The case waits in its old place; unsent text is kept for its writer."
+            )
+        return redirect("admin:queues_entry_change", entry.pk)

@@ -1,0 +1,171 @@
+"""Claims: in process beside the bare SQL of the same work, over HTTP, and beside a long past."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import psycopg
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from cases.models import User
+from queues.services import claims
+
+from .figures import Figure, latency, ms, rate
+from .ground import FEW, PAST, WAITING, Ground, give_back
+from .load import client, gunicorn, in_threads, post, timed
+
+BLOCK = 20  # claims in a row on one database before the other has its turn
+
+# The least that gives one case to one person and keeps who had it: what anybody would write without this product.
+BARE_CLAIM = """
+WITH held AS (
+    UPDATE queues_entry
+    SET claimed_by_id = %(user)s, claimed_at = now(), lease_expires_at = now() + interval '15 minutes',
+        generation = nextval('queues_generation')
+    WHERE id = (
+        SELECT id FROM queues_entry
+        WHERE tenant_id = %(tenant)s AND claimed_by_id IS NULL AND paused_at IS NULL
+        ORDER BY priority DESC, due_at, id
+        LIMIT 1
+        FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id, tenant_id, case_id, queue_id, generation
+), recorded AS (
+    INSERT INTO queues_claim (generation, tenant_id, case_id, queue_id, user_id, claimed_at, "end")
+    SELECT generation, tenant_id, case_id, queue_id, %(user)s, now(), '' FROM held
+)
+SELECT id FROM held
+"""
+
+
+def throughput(ground: Ground, rounds: int) -> Iterator[Figure]:
+    """Claims a second by eight threads; each claim is another reviewer's, as nobody gets a second case unasked."""
+    sizes = {}
+    measured = {}
+    for _ in range(rounds):
+        for name in (FEW, WAITING):
+            with ground.on(name):
+                sizes[name] = _waiting()
+                for kind, one_round in (("bare", _bare_round), ("ours", _round)):
+                    measured.setdefault((name, kind), []).append(one_round(ground, name))
+                    give_back()
+    for name in (FEW, WAITING):
+        bare, ours = measured[name, "bare"], measured[name, "ours"]
+        count = rounds * len(ground.reviewers)
+        where = f"{sizes[name]:,} waiting"
+        yield Figure(f"claims, bare SQL, {where}", count, rate(bare))
+        yield Figure(
+            f"claims, in process, {where}", count, rate(ours), median(ours) / median(bare), "bare SQL, same database"
+        )
+
+
+def over_http(ground: Ground, rounds: int, logs: Path) -> Iterator[Figure]:
+    """The same through ``POST /api/v1/queues/claim/``, with each reviewer's own token."""
+    bare: list[float] = []
+    for name in (FEW, WAITING):
+        with ground.on(name), gunicorn(ground.url_of(name), logs) as port:
+            rates, each = [], []
+            bare.clear()
+            for number in range(rounds + 1):
+                timing = in_threads(
+                    [partial(_claim_over_http, token=ground.tokens[user.username]) for user in ground.reviewers],
+                    lambda port=port: client(port),
+                )
+                give_back()
+                if number:  # The first round makes connections and fills caches.
+                    rates.append(timing.rate)
+                    each += timing.each
+                    bare.append(_bare_round(ground, name))
+                    give_back()
+            what = f"claims over HTTP, 8 clients, {_waiting():,} waiting"
+            beside = "bare SQL, same database"
+            yield Figure(what, len(each), f"{rate(rates)}, {latency(each)}", median(rates) / median(bare), beside)
+
+
+def beside_a_past(ground: Ground, blocks: int) -> Iterator[Figure]:
+    """One reviewer after another, in turns on two databases that differ in nothing but how many cases are over."""
+    seconds: dict[str, list[float]] = {FEW: [], PAST: []}
+    queries: dict[str, int] = {}
+    past: dict[str, int] = {}
+    for number in range(blocks + 1):
+        for name in (FEW, PAST):
+            with ground.on(name):
+                past[name] = _past()
+                connection.ensure_connection()
+                block = [timed(partial(_claim, None, user=user)) for user in ground.reviewers[:BLOCK]]
+                give_back()
+                if not number:
+                    queries[name] = _queries(ground.reviewers[0])
+                    give_back()
+                else:
+                    seconds[name] += block
+    for name in (FEW, PAST):
+        figure = f"p50 {ms(median(seconds[name]))}, {queries[name]} queries"
+        what = f"one claim, {past[name]:,} past cases"
+        if name == FEW:
+            yield Figure(what, len(seconds[name]), figure)
+        else:
+            ratio = median(seconds[PAST]) / median(seconds[FEW])
+            yield Figure(what, len(seconds[name]), figure, ratio, f"{past[FEW]:,} past cases")
+
+
+def of_a_specialist(ground: Ground, blocks: int) -> Iterator[Figure]:
+    """Somebody whose queue holds the least urgent hundredth, in turns with somebody who works every queue."""
+    people = {"generalist": ground.reviewers[0], "specialist": ground.specialist}
+    seconds: dict[str, list[float]] = {name: [] for name in people}
+    with ground.on(WAITING):
+        size = _waiting()
+        for number in range(blocks * 4 + 1):
+            for name, user in people.items():
+                took = timed(partial(_claim, None, user=user))
+                give_back()
+                if number:
+                    seconds[name].append(took)
+    general, special = median(seconds["generalist"]), median(seconds["specialist"])
+    yield Figure(f"one claim of a generalist, {size:,} waiting", len(seconds["generalist"]), f"p50 {ms(general)}")
+    what = f"one claim of a specialist, {size:,} waiting"
+    yield Figure(what, len(seconds["specialist"]), f"p50 {ms(special)}", special / general, "a generalist's")
+
+
+def _round(ground: Ground, name: str) -> float:
+    jobs = [partial(_claim, user=user) for user in ground.reviewers]
+    return in_threads(jobs, connection.ensure_connection).rate
+
+
+def _bare_round(ground: Ground, name: str) -> float:
+    jobs = [partial(_claim_bare, user=user, tenant=ground.world.tenant.pk) for user in ground.reviewers]
+    return in_threads(jobs, lambda: psycopg.connect(ground.url_of(name), autocommit=True)).rate
+
+
+def _claim(tool: object, *, user: User) -> None:
+    assert claims.claim_next(user) is not None, "nothing waits"
+
+
+def _claim_bare(tool: psycopg.Connection, *, user: User, tenant: object) -> None:
+    assert tool.execute(BARE_CLAIM, {"user": user.pk, "tenant": tenant}).fetchone(), "nothing waits"
+
+
+def _claim_over_http(tool, *, token: str) -> None:
+    post(tool, "/api/v1/queues/claim/", b"{}", token, expect=200)
+
+
+def _queries(user: User) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        _claim(None, user=user)
+    return len(captured)
+
+
+def _waiting() -> int:
+    return _count("SELECT count(*) FROM queues_entry WHERE claimed_by_id IS NULL")
+
+
+def _past() -> int:
+    return _count("SELECT count(*) FROM queues_passage")
+
+
+def _count(sql: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone()[0]

@@ -1,0 +1,69 @@
+"""Pictures of the pages of a running demo, light and dark, wide and narrow: ``python -m tests.journeys.screenshots``.
+
+Needs Chromium and the demo's ready file (``make demo ARGS="--ready-file FILE"``).
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from tests.journeys.browsers import chromium, sign_in
+
+SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
+THEMES = ("light", "dark")
+
+
+def take_next(page: Page) -> None:
+    page.get_by_role("button", name="Take the next case").click()
+    page.wait_for_url("**/work/**")
+
+
+# What to picture, each with the way there from the home page.
+PAGES: dict[str, Callable[[Page], object]] = {
+    "home": lambda page: None,
+    "queues": lambda page: page.goto("/admin/queues/entry/"),
+    "cases": lambda page: page.goto("/admin/cases/case/"),
+    "review": take_next,
+}
+
+
+def shots(ready: dict, user: str, out: Path) -> Iterator[Path]:
+    """Each picture that was written."""
+    with chromium() as browser:
+        for theme in THEMES:
+            for size, (width, height) in SIZES.items():
+                viewport = {"width": width, "height": height}
+                context = browser.new_context(base_url=ready["url"], color_scheme=theme, viewport=viewport)
+                page = context.new_page()
+                page.goto("/admin/login/")
+                yield picture(page, out / f"sign-in-{theme}-{size}.png")
+                sign_in(page, user, ready["users"][user]["password"])
+                for name, go in PAGES.items():
+                    page.goto("/admin/")
+                    go(page)
+                    yield picture(page, out / f"{name}-{theme}-{size}.png")
+                context.close()
+
+
+def picture(page: Page, path: Path) -> Path:
+    page.screenshot(path=path, full_page=True)
+    return path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ready-file", type=Path, required=True)
+    parser.add_argument("--user", default="ana")
+    parser.add_argument("--out", type=Path, default=Path("screenshots"))
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    ready = json.loads(options.ready_file.read_text())
+    for path in shots(ready, options.user, options.out):
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""`docs/examples/agent_flow.py` as an integrator runs it: its own process, a live server, a reviewer who decides over
+the API."""
+
+import importlib.util
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from standardwebhooks import Webhook
+
+from approvals.services.proposals import sweep_ended_cases
+from cases.models import Case, Delivery, WebhookEndpoint
+from cases.models.people import system_actor
+from cases.services import deliveries, people, switch
+from tests.worlds import World, make_world
+
+SCRIPT = Path(__file__).resolve().parents[2] / "docs" / "examples" / "agent_flow.py"
+CORRECTED = "We send a new parcel today. You need not send the broken one back."
+
+
+@pytest.fixture
+def world(transactional_db: None, settings: Any, live_server: Any) -> World:
+    settings.PUBLIC_URL = live_server.url
+    return make_world("acme", undo_seconds=1)
+
+
+class Flow:
+    """The example as a process; what it prints is read when it has ended."""
+
+    def __init__(self, url: str, world: World, folder: Path) -> None:
+        token = people.issue_token(world.service, actor=system_actor(), tenant=world.tenant)
+        self.state_file = folder / "state.json"
+        self.command = [sys.executable, str(SCRIPT), "--url", url, "--token", token, "--state", str(self.state_file)]
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [*self.command, "--every", "0.2", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def end(self) -> str:
+        assert self.process is not None
+        printed, _ = self.process.communicate(timeout=40)
+        assert self.process.returncode == 0, printed
+        return printed
+
+    def stop(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return json.loads(self.state_file.read_text())
+
+
+@pytest.fixture
+def flow(world: World, live_server: Any, tmp_path: Path):
+    flow = Flow(live_server.url, world, tmp_path)
+    yield flow
+    flow.stop()
+
+
+def decide(url: str, world: World, **review: Any) -> None:
+    """What a reviewer's own front end does: claim the next case, and review it under the claim's generation."""
+    token = people.issue_token(world.reviewer, actor=system_actor(), tenant=world.tenant)
+
+    def post(path: str, body: dict[str, Any]) -> dict[str, Any]:
+        headers = {"Authorization": f"Token {token}", "Content-Type": "application/json"}
+        request = urllib.request.Request(f"{url}/api/v1/{path}", json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    claim = post("queues/claim/", {})
+    post(f"cases/{claim['case_id']}/reviews/", {"generation": claim["generation"], **review})
+
+
+def until(happened: Any, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def test_the_flow_polls_until_a_person_has_corrected_the_answer(flow: Flow, world: World, live_server: Any):
+    flow.start("--answer-only")
+    until(Case.objects.exists)
+    decide(live_server.url, world, verdict="edit", final_answer=CORRECTED, notes="No refund without a photograph.")
+    assert f"The customer is told: {CORRECTED}" in flow.end()
+    assert flow.state["outcome"]["verdict"] == "edit"
+
+
+def test_the_flow_ends_at_the_interrupt_and_a_later_run_goes_on_with_the_same_case(
+    flow: Flow, world: World, live_server: Any
+):
+    flow.start("--stop")
+    assert "wait: waiting (pending_review)" in flow.end()
+    case = Case.objects.get()
+    assert case.actions.get().name == "issue_refund"
+    assert flow.state["case_id"] == case.wire_id
+
+    decide(live_server.url, world, verdict="reject", notes="The order was never delivered.")
+    until(sweep_ended_cases)  # The beat's work: the refund is cancelled once the rejection cannot be undone.
+    flow.start()
+    printed = flow.end()
+    assert "submit: done" not in printed, "what was done is not done again"
+    assert "Rejected: the flow does nothing." in printed
+    assert Case.objects.count() == 1
+
+
+def test_the_flow_goes_on_when_the_webhook_calls(flow: Flow, world: World, live_server: Any):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    endpoint = WebhookEndpoint(
+        tenant=world.tenant, url=f"http://127.0.0.1:{port}/", secret=deliveries.new_secret(), kinds=["case.decided"]
+    )
+    endpoint.save_as(system_actor(), "test")
+    # Polls are a minute apart: only the webhook can wake it in time.
+    flow.start("--answer-only", "--listen", str(port), "--secret", endpoint.secret, "--every", "1")
+    until(Case.objects.exists)
+    decide(live_server.url, world, verdict="accept", notes="Right as it is.")
+    until(lambda: deliveries.sweep(seconds=1) or Delivery.objects.filter(state="delivered").exists())
+    assert "The customer is told: I am sorry about that." in flow.end()
+
+
+def test_the_flow_does_not_call_the_ai_while_automation_is_stopped(flow: Flow, world: World):
+    switch.stop(switch.Scope(world.tenant, "billing"), actor=system_actor(), reason="wrong prices")
+    flow.start("--stop")
+    flow.end()
+    assert flow.state["answer"] is None
+    assert "no_draft" in Case.objects.get().current_draft.triggers
+
+
+def test_no_answer_about_automation_is_a_no(example: ModuleType):
+    assert example.Countersign("http://127.0.0.1:9", "none").automation_is_on("billing") is False
+
+
+# --- its verification of webhooks, against the library ---------------------------------------------------------------
+
+
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("agent_flow", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module.time, "sleep", lambda seconds: None)
+    return module
+
+
+BODY = b'{"type":"case.decided","data":{}}'
+
+
+def signed(secret: str, at: datetime, body: bytes = BODY) -> dict[str, str]:
+    return {
+        "webhook-id": "evt_1",
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": Webhook(secret).sign("evt_1", at, body.decode()),
+    }
+
+
+def test_a_genuine_webhook_is_read_also_while_secrets_change_over(example: ModuleType):
+    old, new, now = deliveries.new_secret(), deliveries.new_secret(), datetime.now(UTC)
+    headers = signed(new, now)
+    assert example.verified(BODY, headers, new)["type"] == "case.decided"
+    headers["webhook-signature"] += " " + signed(old, now)["webhook-signature"]
+    assert example.verified(BODY, headers, old)["type"] == "case.decided"
+
+
+@pytest.mark.parametrize("wrong", ["secret", "body", "id", "late", "early"])
+def test_a_webhook_that_is_not_genuine_is_refused(example: ModuleType, wrong: str):
+    secret, now = deliveries.new_secret(), datetime.now(UTC)
+    shift = {"late": timedelta(minutes=-6), "early": timedelta(minutes=6)}.get(wrong, timedelta())
+    headers = signed(deliveries.new_secret() if wrong == "secret" else secret, now + shift)
+    if wrong == "id":
+        headers["webhook-id"] = "evt_2"
+    with pytest.raises(ValueError):
+        example.verified(BODY + b" " if wrong == "body" else BODY, headers, secret)
