@@ -8,7 +8,8 @@ import http.client
 import json
 import logging
 import secrets
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 SECONDS_TO_ANSWER = 30
 MAX_ANSWER_BYTES = 4_000_000
+MAX_WAITS = 5  # for one line
+MAX_WAIT = 120.0  # seconds at a time
 _CHUNK = 1 << 20
 
 
@@ -77,6 +80,7 @@ class Door(Protocol):
     """One way in. ``send`` raises ``CannotReplay`` when no further line can go through."""
 
     name: str
+    waited: float  # seconds so far, because the server asked for it
 
     def send(self, raw: bytes) -> Answer: ...
 
@@ -123,6 +127,7 @@ class InProcess:
     """The intake's own service, as ``actor``. Raises ``Denied`` when ``actor`` may not submit cases of ``tenant``."""
 
     name = "in process"
+    waited = 0.0
 
     def __init__(self, tenant: Tenant, actor: User) -> None:
         require(actor, "submit_case", tenant)
@@ -176,11 +181,12 @@ def _refusal(problem: Problem) -> Refusal:
 class OverHttp:
     """The API at ``url`` with the token of an account of the tenant ``slug``, over one connection that is kept open.
 
-    Each line has an idempotency key of its own, so that one whose answer was lost can be sent again. Raises
-    ``CannotReplay`` when nobody answers there, or not for this token and tenant.
+    Each line has an idempotency key of its own, so that one whose answer was lost can be sent again; one that came too
+    fast is sent again after as long as the server says, which ``notify`` is told. Raises ``CannotReplay`` when nobody
+    answers there, or not for this token and tenant.
     """
 
-    def __init__(self, url: str, token: str, slug: str) -> None:
+    def __init__(self, url: str, token: str, slug: str, notify: Callable[[str], None] = lambda line: None) -> None:
         parts = urlsplit(url)
         try:
             host, port = parts.hostname, parts.port
@@ -196,6 +202,7 @@ class OverHttp:
         self._path = parts.path.rstrip("/") + "/api/v1/"
         self._headers = {"Authorization": f"Token {token.strip()}", "Content-Type": "application/json"}
         self._run, self._sent = secrets.token_hex(8), 0
+        self._notify, self.waited = notify, 0.0
         self._knock(slug)
 
     def send(self, raw: bytes) -> Answer:
@@ -228,14 +235,25 @@ class OverHttp:
     def _ask(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> tuple[int, bytes]:
+        for _ in range(MAX_WAITS):
+            status, answer, retry_after = self._exchange(method, path, body, headers or {})
+            if status not in (429, 503):
+                return status, answer
+            seconds = min(float(retry_after), MAX_WAIT) if retry_after.isdecimal() else 1.0
+            self._notify(f"The server asks to wait {seconds:.0f} s.")
+            time.sleep(seconds)
+            self.waited += seconds
+        return self._exchange(method, path, body, headers or {})[:2]
+
+    def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes, str]:
         for attempt in (1, 2):
             try:
-                self.connection.request(method, self._path + path, body, self._headers | (headers or {}))
+                self.connection.request(method, self._path + path, body, self._headers | headers)
                 response = self.connection.getresponse()
                 answer = response.read(MAX_ANSWER_BYTES + 1)
                 if len(answer) > MAX_ANSWER_BYTES:
                     self.connection.close()
-                return response.status, answer
+                return response.status, answer, response.headers.get("Retry-After", "")
             except (http.client.HTTPException, ConnectionError) as error:
                 # A server may end a connection that it kept open at any time, a restart being the usual reason.
                 self.connection.close()

@@ -55,8 +55,8 @@ class Tally:
         self.triggers.update(answer.triggers)
         self.without_trigger += not answer.triggers
 
-    def lines(self, elapsed: float) -> Iterator[str]:
-        """The table, line by line; ``elapsed`` is the whole replay in seconds."""
+    def lines(self, elapsed: float, waited: float = 0.0) -> Iterator[str]:
+        """The table, line by line; ``elapsed`` is the whole replay in seconds, ``waited`` what of it was asked for."""
         rows = [
             ("accepted", f"{self.accepted:,}"),
             ("  new", f"{self.new:,}"),
@@ -67,6 +67,7 @@ class Tally:
             ("answered in, p50", _milliseconds(percentile(self.seconds, 0.50))),
             ("answered in, p95", _milliseconds(percentile(self.seconds, 0.95))),
             ("records a second", f"{len(self.seconds) / elapsed:,.0f}" if self.seconds and elapsed else "–"),
+            *([("waited as asked", f"{waited:,.0f} s")] if waited else []),
             *_group("by route", [(_label(Route, route), count) for route, count in _sorted(self.routes)]),
             *_group("by queue", [(_plain(queue or "no queue"), count) for queue, count in _sorted(self.queues)]),
             *_group(

@@ -202,6 +202,8 @@ REST_KNOX = {"TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Token", "TOKEN_PREFIX": "
 SPECTACULAR_SETTINGS = {
     "TITLE": "Countersign",
     "VERSION": "1",
+    "DESCRIPTION": "Send what an AI drafted, decided or proposed; hear what became of it. A person countersigns "
+    "whatever the tenant's policy does not let through.",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {"RiskEnum": "cases.vocabulary.Risk", "CaseStateEnum": "cases.states.State"},

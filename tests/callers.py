@@ -14,8 +14,8 @@ class Caller:
     """Calls ``/api/v1/`` with a fresh token of ``user``. A 500 is an answer like any other."""
 
     def __init__(self, user: User, tenant: Tenant) -> None:
-        token = people.issue_token(user, actor=system_actor(), tenant=tenant)
-        self.web = Client(raise_request_exception=False, headers={"Authorization": f"Token {token}"})
+        self.token = people.issue_token(user, actor=system_actor(), tenant=tenant)
+        self.web = Client(raise_request_exception=False, headers={"Authorization": f"Token {self.token}"})
 
     def get(self, path: str, headers: dict[str, str] | None = None, **query: Any):
         return self.web.get(f"/api/v1/{path}{'?' if query else ''}{urlencode(query)}", headers=headers or {})

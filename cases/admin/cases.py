@@ -64,7 +64,7 @@ class CaseAdmin(ReadOnlyAdmin, HistoryPages):
 
     view_right = "view_case"
     untold = ("purpose", "intake_digest", "content", "final_content", "current_draft")
-    list_display = ("name", "question", "domain", "risk", "state_words", "route", "queue", "due", "opened_at")
+    list_display = ("name", "question", "domain", "risk", "state_words", "route", "queue", "due", "opened")
     list_display_links = ("name",)
     list_filter = ("state", "risk", recent_values("domain", "domain"))
     list_select_related = ("tenant", "current_draft")
@@ -133,6 +133,10 @@ class CaseAdmin(ReadOnlyAdmin, HistoryPages):
     def due(self, case: Case) -> SafeString | str:
         return due_words(case.details.get("sla_deadline"), case.seen_at)
 
+    @admin.display(description="Opened (UTC)")
+    def opened(self, case: Case) -> str:
+        return f"{case.opened_at:%d %b %H:%M}"
+
     # --- one case --------------------------------------------------------------------------------------------------
 
     def get_urls(self):
@@ -184,14 +188,8 @@ class CaseAdmin(ReadOnlyAdmin, HistoryPages):
         case = self._case(request, case_id)
         if case is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, str(case_id))
-        action = next(
-            (
-                a
-                for a in available_actions(case, request.user, now=db_now(), rights=rights_of(request))
-                if a.name == name
-            ),
-            None,
-        )
+        fitting = available_actions(case, request.user, now=db_now(), rights=rights_of(request))
+        action = next((action for action in fitting if action.name == name), None)
         if action is None:
             messages.error(request, "The case has moved on, or you may not do this. Nothing was changed.")
             return redirect("admin:cases_case_change", case_id)

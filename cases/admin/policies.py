@@ -31,10 +31,12 @@ def _signal_fields() -> dict[str, forms.Field]:
     for signal in Signal:
         fields[f"use_{signal}"] = forms.ChoiceField(label=signal.label, choices=Use.choices)
         fields[f"weight_{signal}"] = forms.FloatField(
-            label=f"Weight of {signal.label.lower()}",
+            label="weight",
             min_value=0,
             max_value=1000,
-            widget=forms.NumberInput(attrs={"step": "0.01", "min": "0"}),
+            widget=forms.NumberInput(
+                attrs={"step": "0.01", "min": "0", "aria-label": f"Weight of {signal.label.lower()}"}
+            ),
         )
     return fields
 

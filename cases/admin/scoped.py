@@ -10,10 +10,12 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin import ShowFacets
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.forms import HiddenInput, ModelChoiceField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.text import capfirst
 
 from ..errors import CountersignError
 from ..models import Tenant
@@ -132,6 +134,11 @@ class TenantScoped(admin.ModelAdmin):
             return Tenant.objects.filter(pk=tenant_id)
         return rights_of(request).tenants(self.change_right or self.view_right)
 
+    def changelist_view(self, request: HttpRequest, extra_context=None) -> HttpResponse:
+        """Called what it lists; Django's own title tells people to select something."""
+        title = {"title": capfirst(self.opts.verbose_name_plural)}
+        return super().changelist_view(request, title | (extra_context or {}))
+
     # --- what is refused -------------------------------------------------------------------------------------------
 
     def changeform_view(self, request: HttpRequest, object_id=None, form_url="", extra_context=None) -> HttpResponse:
@@ -228,6 +235,8 @@ def offer(fields: dict[str, Any], tenants: QuerySet[Tenant]) -> None:
     for name, field in fields.items():
         if not isinstance(field, ModelChoiceField):
             continue
+        if isinstance(field.widget, RelatedFieldWidgetWrapper):  # One thing at a time: a choice is no place to edit.
+            field.widget.can_change_related = field.widget.can_delete_related = field.widget.can_view_related = False
         if field.queryset.model is not Tenant:
             field.queryset = of_tenants(field.queryset, tenants)
         elif name == "tenant":

@@ -3,8 +3,11 @@
 from typing import Any
 from uuid import UUID
 
+from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib.admin.widgets import AdminURLFieldWidget
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
@@ -13,6 +16,7 @@ from django.utils.safestring import SafeString
 
 from ..errors import CountersignError
 from ..models import CaseEvent, Delivery, WebhookEndpoint
+from ..outbound import OutboundRefused, checked_url
 from ..services.deliveries import new_secret, resend
 from .fields import ChecksField
 from .forms import TrackedForm
@@ -23,7 +27,22 @@ SENT = [(kind.value, f"{kind.value}: {kind.label}") for kind in CaseEvent.Kind i
 
 
 class EndpointForm(TrackedForm):
+    url = forms.URLField(
+        label="URL",
+        max_length=500,
+        assume_scheme="https",
+        widget=AdminURLFieldWidget,
+        help_text="HTTPS and public. No redirect is followed.",
+    )
     kinds = ChecksField(choices=SENT, help_text="None chosen: all of them.")
+
+    def clean_url(self) -> str:
+        url = self.cleaned_data["url"]
+        try:
+            checked_url(url, allow_loopback=settings.OUTBOUND_ALLOW_LOOPBACK)
+        except OutboundRefused as error:
+            raise ValidationError(str(error)) from error
+        return url
 
 
 @admin.register(WebhookEndpoint)

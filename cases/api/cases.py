@@ -28,13 +28,18 @@ from .doors import case_or_404, tenant_for, traced
 TIMELINE_AT_MOST = 500
 
 
+def _one_of(words: list[str]) -> dict[str, str]:
+    """Instead of Django's message, which repeats what was sent."""
+    return {"invalid_choice": f"Send one of: {', '.join(words)}."}
+
+
 class CaseFilter(filters.FilterSet):
     """The list's filters. A parameter that is not known is refused, so that a typo does not list everything."""
 
     external_id = filters.CharFilter()
-    state = filters.ChoiceFilter(choices=State.choices, method="in_state")
+    state = filters.ChoiceFilter(choices=State.choices, method="in_state", error_messages=_one_of(State.values))
     domain = filters.CharFilter()
-    risk = filters.ChoiceFilter(choices=Risk.choices)
+    risk = filters.ChoiceFilter(choices=Risk.choices, error_messages=_one_of(Risk.values))
     tag = filters.CharFilter(field_name="tags", lookup_expr="contains", method="with_tag")
     queue = filters.CharFilter(field_name="entries__queue__slug")
     release = filters.CharFilter(field_name="current_draft__release__version")

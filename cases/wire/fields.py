@@ -208,7 +208,7 @@ class MoneyField(serializers.Field):
         return format(value, "f")
 
 
-@extend_schema_field({"type": "string", "pattern": "^[A-Z]{3}$", "example": "USD"})
+@extend_schema_field({"type": "string", "enum": sorted(currencies.CODES), "example": "USD"})
 class CurrencyField(serializers.Field):
     """An ISO 4217 code in capitals."""
 

@@ -129,9 +129,7 @@ class IntakeSerializer(DraftSerializer):
     """One case. Only ``domain`` and ``user_question`` are required; what is absent is uncertain, never safe."""
 
     external_id = optional_text(200)
-    tenant_id = PatternField(
-        SLUG, required=False, help_text="The tenant's slug; needed only by members of several."
-    )
+    tenant_id = PatternField(SLUG, required=False, help_text="The tenant's slug; needed only by members of several.")
     kind = EnumField(Kind, required=False)
     domain = PatternField(DOMAIN.pattern)
     language = PatternField(LANGUAGE, max_length=35, required=False)

@@ -34,6 +34,7 @@ REQUEST_ID = OpenApiParameter(
     description="The id of this request in our logs: your own, where you sent one of 1 to 64 letters, digits, dots, "
     "dashes and underscores.",
 )
+EXAMPLE_ERROR = {"pointer": "/domain", "code": "required", "detail": "This field is required."}
 RETRY_AFTER = {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}}
 CHALLENGE = {"description": "The scheme: `Token`.", "required": True, "schema": {"type": "string"}}
 
@@ -155,7 +156,7 @@ class StrictAutoSchema(AutoSchema):
             "detail": detail,
             "code": code,
             "request_id": "7d6f1c1e-6a0b-4c7e-9a51-0f5f3c2f9d10",
-            "errors": [],
+            "errors": [EXAMPLE_ERROR] if status == 400 else [],
         }
         component = ResolvedComponent(
             name="".join(word.title() for word in code.split("_")),
@@ -173,6 +174,8 @@ class StrictAutoSchema(AutoSchema):
 
 def _standing(status: int) -> tuple[str, str, str]:
     """The code, title and detail of the usual problem with this status."""
+    if status == 400:
+        return "invalid", "The request is not valid", "One field was refused. Nothing was stored."
     if status in BY_STATUS:
         return BY_STATUS[status]
     error: type[CountersignError] = {409: Conflict, 412: Stale, 422: KeyReused}[status]

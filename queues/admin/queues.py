@@ -30,6 +30,11 @@ class QueueForm(TrackedForm):
     risks = ChecksField(choices=Risk.choices, help_text="None chosen: any.")
     routes = ChecksField(choices=REVIEWED, help_text="None chosen: any.")
 
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        if "sla_policy" in self.fields:
+            self.fields["sla_policy"].label = "SLA policy"
+
     def clean_domains(self) -> list[str]:
         for domain in self.cleaned_data["domains"]:
             DOMAIN_NAME(domain)

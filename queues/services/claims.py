@@ -131,7 +131,8 @@ def hold(case_id: UUID, user: User, generation: int) -> Entry:
     entry = Entry.objects.select_for_update(of=("self",)).select_related("queue").filter(case=case_id).first()
     if entry and entry.generation == generation and entry.claimed_by_id == user.pk:
         return entry
-    if entry and entry.claimed_by_id is None and entry.generation == 0:
+    had_it = Claim.objects.filter(generation=generation, case=case_id, user=user).exists()
+    if entry and entry.claimed_by_id is None and not had_it:
         raise NotClaimed("Take this case before you decide it.")
     raise StaleClaim(
         "This case has gone back to the queue or to somebody else since you took it. "

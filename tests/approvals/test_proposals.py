@@ -1,4 +1,4 @@
-"""Proposed actions: stored with their case, judged by the tenant's rules, and ended with a case that is not approved."""
+"""Proposed actions: stored with their case, judged by the tenant's rules, ended with a case that is not approved."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -217,7 +217,7 @@ def test_several_sweeps_and_an_undo_at_once_end_each_action_once():
     def undo():
         return reviews.undo(actions[0].case.pk, actor=world.reviewer)
 
-    *counts, undone = in_parallel([sweep_late] * 4 + [undo])
+    *counts, _ = in_parallel([sweep_late] * 4 + [undo])
     assert not failures(counts)
     ended = ProposedAction.objects.filter(state="cancelled").count()
     assert sum(counts) == ended == CaseEvent.objects.filter(kind=K.ACTION_CANCELLED).count()

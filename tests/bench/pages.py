@@ -1,6 +1,7 @@
 """The pages that reviewers live in: how many queries, how long, among few cases and among many."""
 
 from collections.abc import Iterator
+from functools import partial
 from statistics import median
 
 from django.db import connection
@@ -17,32 +18,42 @@ from .load import timed
 SIGN_IN = "django.contrib.auth.backends.ModelBackend"
 
 
+PAGES = ("home page", "review page")
+
+
 def pages(ground: Ground, loads: int) -> Iterator[Figure]:
-    """A reviewer's home page, and the review page of the case that they hold."""
-    seconds: dict[tuple[str, str], list[float]] = {}
+    """A reviewer's home page, and the review page of the case that they hold, in turns on both databases."""
+    seconds: dict[tuple[str, str], list[float]] = {(page, name): [] for page in PAGES for name in (FEW, WAITING)}
     queries: dict[tuple[str, str], int] = {}
-    reviewer = ground.world.reviewer
-    for name in (FEW, WAITING):
-        with ground.on(name):
-            entry = claims.claim_next(reviewer)
-            browser = Client()
-            browser.force_login(reviewer, backend=SIGN_IN)
-            addresses = {
-                "home page": reverse("admin:index"),
-                "review page": reverse("admin:feedback_review_work", args=[entry.case_id]),
-            }
-            for page, address in addresses.items():
-                _load(browser, address)  # Templates are compiled once.
-                with CaptureQueriesContext(connection) as captured:
-                    _load(browser, address)
-                queries[page, name] = len(captured)
-                seconds[page, name] = [timed(lambda: _load(browser, address)) for _ in range(loads)]  # noqa: B023
-            give_back()
-    for page in ("home page", "review page"):
-        for name, where in ((FEW, "few cases"), (WAITING, "many cases")):
-            figure = f"p50 {ms(median(seconds[page, name]))}, {queries[page, name]} queries"
-            ratio = median(seconds[page, WAITING]) / median(seconds[page, FEW]) if name == WAITING else None
-            yield Figure(f"{page}, {where}", loads, figure, ratio, "few cases" if name == WAITING else "")
+    opened = {name: _open(ground, name) for name in (FEW, WAITING)}
+    for number in range(loads + 1):
+        for name, (browser, addresses) in opened.items():
+            with ground.on(name):
+                connection.ensure_connection()
+                for page in PAGES:
+                    if not number:  # Templates are compiled once, content types read once.
+                        _load(browser, addresses[page])
+                        with CaptureQueriesContext(connection) as captured:
+                            _load(browser, addresses[page])
+                        queries[page, name] = len(captured)
+                    else:
+                        seconds[page, name].append(timed(partial(_load, browser, addresses[page])))
+    for page in PAGES:
+        few, many = seconds[page, FEW], seconds[page, WAITING]
+        yield Figure(f"{page}, few cases", loads, f"p50 {ms(median(few))}, {queries[page, FEW]} queries")
+        figure = f"p50 {ms(median(many))}, {queries[page, WAITING]} queries"
+        yield Figure(f"{page}, many cases", loads, figure, median(many) / median(few), "few cases")
+
+
+def _open(ground: Ground, name: str) -> tuple[Client, dict[str, str]]:
+    """A signed-in browser and the pages' addresses."""
+    with ground.on(name):
+        give_back()
+        entry = claims.claim_next(ground.world.reviewer)
+        browser = Client()
+        browser.force_login(ground.world.reviewer, backend=SIGN_IN)
+        addresses = (reverse("admin:index"), reverse("admin:feedback_review_work", args=[entry.case_id]))
+        return browser, dict(zip(PAGES, addresses, strict=True))
 
 
 def _load(browser: Client, address: str) -> None:

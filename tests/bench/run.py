@@ -27,12 +27,24 @@ class Size:
     blocks: int
     requests: int
     loads: int
+    intakes: int
 
 
 FULL = Size(
-    few=1_000, waiting=100_000, past=1_000_000, due=1_000, reviewers=160, rounds=4, blocks=10, requests=64, loads=20
+    few=1_000,
+    waiting=100_000,
+    past=1_000_000,
+    due=1_000,
+    reviewers=160,
+    rounds=4,
+    blocks=10,
+    requests=64,
+    loads=20,
+    intakes=300,
 )
-QUICK = Size(few=200, waiting=2_000, past=5_000, due=50, reviewers=40, rounds=1, blocks=1, requests=24, loads=2)
+QUICK = Size(
+    few=200, waiting=2_000, past=5_000, due=50, reviewers=40, rounds=1, blocks=1, requests=24, loads=2, intakes=20
+)
 
 
 def main() -> None:
@@ -97,7 +109,7 @@ def _measure(size: Size, url: str, logs: Path) -> None:
         ("pages", lambda: pages.pages(land, size.loads)),
         ("sweeps", lambda: sweeping.sweeps(land, size.due)),
         ("intake over HTTP", lambda: taking_in.over_http(land, size.rounds, size.requests, logs)),
-        ("intake in process", lambda: taking_in.switch_read(land, size.blocks)),
+        ("intake in process", lambda: taking_in.switch_read(land, size.intakes)),
     ]
     figures: list[Figure] = []
     try:

@@ -222,9 +222,7 @@ def test_an_outsider_and_a_person_without_the_right_are_denied_and_nothing_is_st
     other, before = make_world("other"), counts()
     for actor in (other.service, world.reviewer, world.supervisor):
         with pytest.raises(Denied):
-            intake.submit(
-                parse_intake({"domain": "billing", "user_question": "?"}), actor=actor, tenant=world.tenant
-            )
+            intake.submit(parse_intake({"domain": "billing", "user_question": "?"}), actor=actor, tenant=world.tenant)
     assert counts() == before | {"cases.PolicyVersion": before["cases.PolicyVersion"]}
 
 

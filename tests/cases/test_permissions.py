@@ -160,9 +160,7 @@ def test_roles_are_assigned_by_a_tenant_admin_of_this_tenant_only(world, other):
     for actor in (stranger, world.supervisor, world.reviewer):
         with pytest.raises(Denied):
             people.assign_roles(world.colleague, world.tenant, [Role.SUPERVISOR], actor=actor)
-    people.assign_roles(
-        world.colleague, world.tenant, [Role.SUPERVISOR], actor=world.person("ada", Role.TENANT_ADMIN)
-    )
+    people.assign_roles(world.colleague, world.tenant, [Role.SUPERVISOR], actor=world.person("ada", Role.TENANT_ADMIN))
     assert {group.name for group in world.colleague.groups.all()} == {"acme:supervisor"}
 
 

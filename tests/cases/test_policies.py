@@ -44,9 +44,9 @@ def test_a_new_policy_starts_with_the_default_conditions(world):
 
 def test_a_condition_counts_from_the_next_publication_on_in_its_position_and_only_while_active(world):
     TriggerCondition(policy=world.policy, name="Big", expression="amount > 10.0", position=9).save_as(system_actor())
-    TriggerCondition(
-        policy=world.policy, name="Off", expression="amount > 20.0", position=0, is_active=False
-    ).save_as(system_actor())
+    TriggerCondition(policy=world.policy, name="Off", expression="amount > 20.0", position=0, is_active=False).save_as(
+        system_actor()
+    )
     assert "Big" not in [c.name for c in policies.rules_for(world.tenant, "")[1].conditions]
     publish(world)
     assert [c.name for c in policies.rules_for(world.tenant, "")[1].conditions][-1] == "Big"

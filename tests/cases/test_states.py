@@ -155,7 +155,7 @@ def test_the_database_lets_a_row_begin_in_the_initial_states_only(machine, row):
 
 
 def test_the_trigger_cannot_be_passed_by_a_replication_role(machine, row):
-    _, words, initial, moves = machine
+    _, words, _, moves = machine
     illegal = next(state for state in words.values if (row.state, state) not in legal_moves(moves) | {(row.state,) * 2})
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")

@@ -53,7 +53,9 @@ def test_no_automatic_approval_commits_after_a_stop_has_committed():
     assert 3 <= automatic < 84
     stopped = Case.objects.filter(state="pending_review")
     assert stopped.count() == 84 - automatic
-    assert all(triggers == ["automation_stopped"] for triggers in stopped.values_list("current_draft__triggers", flat=True))
+    assert all(
+        triggers == ["automation_stopped"] for triggers in stopped.values_list("current_draft__triggers", flat=True)
+    )
     stop_xid = int(CaseEvent.objects.get(kind=CaseEvent.Kind.AUTOMATION_STOPPED).xid)
     begun = {int(xid) for xid in CaseEvent.objects.filter(kind="case.auto_approved").values_list("xid", flat=True)}
     assert begun

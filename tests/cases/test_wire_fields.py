@@ -294,7 +294,8 @@ def test_openapi_says_what_the_fields_take():
     document = SchemaGenerator(patterns=[path("api/v1/outers/", CreateView.as_view())]).get_schema(public=True)
     schemas = document["components"]["schemas"]
     taken = schemas["Outer"]["properties"]
-    assert taken["text"] == {"type": "string", "maxLength": 5}
+    not_blank = {"minLength": 1, "pattern": r"\S"}
+    assert taken["text"] == {"type": "string", "maxLength": 5} | not_blank
     assert taken["amount"]["type"] == "string"
     assert taken["amount"]["pattern"].startswith("^(?:0|")
     assert taken["amount"]["nullable"] is True
@@ -302,10 +303,14 @@ def test_openapi_says_what_the_fields_take():
     assert (taken["count"]["minimum"], taken["count"]["maximum"]) == (1, 5)
     assert taken["sure"] == {"type": "boolean"}
     assert taken["metadata"] == {"type": "object", "additionalProperties": {}}
-    assert taken["tags"] == {"type": "array", "items": {"type": "string", "maxLength": 50}, "maxItems": 20}
+    tag = {"type": "string", "maxLength": 50} | not_blank
+    assert taken["tags"] == {"type": "array", "items": tag, "maxItems": 20, "uniqueItems": True}
     assert taken["url"]["format"] == "uri"
     score = schemas["Inner"]["properties"]["score"]
     assert (score["type"], score["minimum"], score["maximum"]) == ("number", 0.0, 1.0)
     answers = document["paths"]["/api/v1/outers/"]["post"]["responses"]
-    assert {"201", "400", "409", "413", "415", "422"} <= set(answers)
-    assert list(answers["400"]["content"]) == ["application/problem+json"]
+    assert {"201", "400", "409", "413", "415"} <= set(answers)
+    assert "422" not in answers, "it takes no Idempotency-Key"
+    assert answers["400"] == {"$ref": "#/components/responses/Invalid"}
+    assert list(document["components"]["responses"]["Invalid"]["content"]) == ["application/problem+json"]
+    assert schemas["Outer"]["additionalProperties"] is False

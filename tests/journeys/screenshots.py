@@ -17,7 +17,7 @@ THEMES = ("light", "dark")
 
 
 def take_next(page: Page) -> None:
-    page.get_by_role("button", name="Take the next case").click()
+    page.locator(".take button").first.click()  # "Take the next case", or "Go on with your case".
     page.wait_for_url("**/work/**")
 
 

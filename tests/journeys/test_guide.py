@@ -2,7 +2,10 @@
 
 import base64
 import json
+import os
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +20,7 @@ from cases.event_bodies import event_body
 from cases.models import CaseEvent
 from cases.models.people import system_actor
 from cases.services import deliveries, lifecycle, switch
+from cases.services.people import issue_token
 from cases.wire import examples
 from cases.wire.documents import BY_STATUS
 from cases.wire.fields import AwareDateTimeField, CurrencyField, JSONObjectField, MoneyField, StrictURLField
@@ -44,6 +48,9 @@ def rows(fields: dict[str, serializers.Field], path: str = "") -> Iterator[tuple
             yield from rows(inner.fields, f"{path}{name}{mark}")
 
 
+PATTERNS = {"language": "BCP 47 tag", "sha256": "64 hex digits", "traceparent": "W3C Trace Context"}
+
+
 def takes(field: serializers.Field) -> str:
     """A field's type and bound in words."""
     required = ", required" if field.required else ""
@@ -59,7 +66,7 @@ def takes(field: serializers.Field) -> str:
         case StrictURLField():
             words = f"address, {field.max_length:,}"
         case PatternField():
-            words = "name" if field.field_name != "sha256" else "64 hex digits"
+            words = PATTERNS.get(field.field_name, "name")
         case serializers.ListSerializer() | serializers.ListField():
             words = f"list, {field.max_length}"
         case serializers.Serializer():
@@ -196,3 +203,26 @@ def test_the_parts_that_every_event_shares_are_documented_for_the_others_too(wor
 def test_the_ids_in_the_examples_are_the_ones_of_the_schema():
     assert all(body["id"].startswith("evt_") for body in documented().values())
     assert examples.CASE_ID in EVENTS
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(not shutil.which("curl"), reason="no curl on the path")
+def test_the_curls_of_the_guide_work_one_after_another(live_server: Any, settings: Any):
+    settings.PUBLIC_URL = live_server.url
+    world = make_world("acme")
+    token = issue_token(world.service, actor=system_actor(), tenant=world.tenant)
+    answers = [
+        subprocess.run(
+            ["bash", "-c", block.replace("curl -s ", "curl -sf ")],
+            env=os.environ | {"URL": live_server.url, "TOKEN": token},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for block in blocks(GUIDE, "sh")
+        if "curl" in block and "pip install" not in block
+    ]
+    automation, receipt, listed = map(json.loads, answers)
+    shown = re.search(r'^    (\{"ai_automation_enabled.*\})$', GUIDE, re.MULTILINE)[1]
+    assert automation == json.loads(shown)
+    assert [case["case_id"] for case in listed["results"]] == [receipt["case_id"]]
+    assert listed["results"][0]["resume_token"] == "thread-42"

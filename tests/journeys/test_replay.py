@@ -315,9 +315,11 @@ RECEIPT = {
 Post = Callable[[BaseHTTPRequestHandler, int], None]
 
 
-def answered(handler: BaseHTTPRequestHandler, status: int, document: object) -> None:
+def answered(handler: BaseHTTPRequestHandler, status: int, document: object, **headers: str) -> None:
     body = json.dumps(document).encode()
     handler.send_response(status)
+    for name, value in headers.items():
+        handler.send_header(name.replace("_", "-"), value)
     handler.send_header("Content-Length", str(len(body)))
     handler.end_headers()
     handler.wfile.write(body)
@@ -367,6 +369,21 @@ def test_line_whose_answer_was_lost_is_sent_again_under_its_key(strange_server, 
     code, table = replay(written(tmp_path, payload(1), payload(2), payload(3)), "--url", url, "--token", "t")
     assert (code, row(table, "new")) == (0, "3")
     assert keys[1] == keys[2] and len(set(keys)) == 3
+
+
+@pytest.mark.parametrize("status", (429, 503))
+def test_line_that_came_too_fast_is_sent_again_when_the_server_says(strange_server, tmp_path: Path, status) -> None:
+    def slow_down_once(handler: BaseHTTPRequestHandler, number: int) -> None:
+        if number == 1:
+            answered(handler, status, {}, Retry_After="1")
+        else:
+            answered(handler, 201, RECEIPT)
+
+    url, keys = strange_server(slow_down_once)
+    code, table = replay(written(tmp_path, payload(1)), "--url", url, "--token", "t")
+    assert (code, row(table, "new"), row(table, "waited as asked")) == (0, "1", "1 s")
+    assert keys[0] == keys[1]
+    assert float(row(table, "answered in, p50").split()[0]) < 900
 
 
 def test_server_that_goes_away_ends_the_replay_with_the_table_so_far(strange_server, tmp_path: Path) -> None:

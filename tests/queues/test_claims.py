@@ -82,9 +82,7 @@ def test_races_for_one_case_one_lease_and_one_decision():
     # The holder sends the same decision four times at once: one counts, the others are told.
     entry = Entry.objects.get()
     holder = User.objects.get(pk=entry.claimed_by_id)
-    sent = in_parallel(
-        [lambda: reviews.submit(case.pk, ACCEPT, actor=holder, generation=entry.generation)] * 4
-    )
+    sent = in_parallel([lambda: reviews.submit(case.pk, ACCEPT, actor=holder, generation=entry.generation)] * 4)
     assert Review.objects.count() == 1
     assert sorted(type(one).__name__ for one in sent) == ["Review", "StaleClaim", "StaleClaim", "StaleClaim"]
 
@@ -262,9 +260,7 @@ def test_who_holds_no_right_on_the_queue_gets_nothing_of_it(world):
         claim(case, world.reviewer)
 
 
-@pytest.mark.parametrize(
-    ("fields", "words"), [({"is_on_shift": False}, "off shift"), ({"is_paused": True}, "paused")]
-)
+@pytest.mark.parametrize(("fields", "words"), [({"is_on_shift": False}, "off shift"), ({"is_paused": True}, "paused")])
 def test_who_is_off_shift_or_paused_gets_nothing_and_keeps_what_they_hold(world, fields, words):
     held, _ = world.claim() if world.submit() else None, world.submit()
     change(world.reviewer, **fields)
@@ -347,10 +343,9 @@ def test_kept_text_is_the_last_one_and_goes_when_its_writer_decides(world):
     case = world.submit()
     entry = world.claim()
     for words in ("first", "second"):
+        written = Submission(verdict=Verdict.EDIT, final_answer=words)
         with pytest.raises(StaleClaim):
-            reviews.submit(
-                case.pk, Submission(verdict=Verdict.EDIT, final_answer=words), actor=world.reviewer, generation=99_999
-            )
+            reviews.submit(case.pk, written, actor=world.reviewer, generation=99_999)
     assert ReviewDraft.objects.get().content.text["final_answer"] == "second"
     reviews.submit(case.pk, EDIT, actor=world.reviewer, generation=entry.generation)
     assert not ReviewDraft.objects.exists()

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -52,7 +53,7 @@ class Command(BaseCommand):
             if not path.is_file():
                 raise CannotReplay(f"There is no file {path}.")
             with _opened(path) as file:
-                door = _door(options)
+                door = _door(options, self._notify)
                 try:
                     self._replay(path, file, door, tenant=options["tenant"], limit=options["limit"])
                 finally:
@@ -60,17 +61,20 @@ class Command(BaseCommand):
         except CannotReplay as error:
             raise CommandError(error.message) from None
 
+    def _notify(self, line: str) -> None:
+        tqdm.write(line, file=sys.stderr)
+
     def _replay(self, path: Path, file: BinaryIO, door: Door, *, tenant: str, limit: int | None) -> None:
         tally, max_bytes = Tally(), settings.MAX_BODY_BYTES
         ended: BaseException | None = None
         began = time.monotonic()
         total = path.stat().st_size
-        with tqdm(total=total, desc=path.name, unit="B", unit_scale=True, file=self.stderr, disable=None) as bar:
+        with tqdm(total=total, desc=path.name, unit="B", unit_scale=True, file=sys.stderr, disable=None) as bar:
             try:
                 for line in read_lines(file, max_bytes=max_bytes, limit=limit):
-                    asked = time.perf_counter()
+                    asked = time.perf_counter() - door.waited
                     answer = replay_line(line, door, tenant=tenant, max_bytes=max_bytes)
-                    tally.add(line.number, answer, time.perf_counter() - asked)
+                    tally.add(line.number, answer, time.perf_counter() - door.waited - asked)
                     bar.update(file.tell() - bar.n)
                     bar.set_postfix(lines=line.number, refused=tally.refused, refresh=False)
             except (CannotReplay, KeyboardInterrupt) as error:
@@ -79,7 +83,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{path.name} into {tenant}, {door.name}: {len(tally.seconds):,} lines in {elapsed:.1f} s\n\n"
         )
-        self.stdout.write("\n".join(tally.lines(elapsed)))
+        self.stdout.write("\n".join(tally.lines(elapsed, door.waited)))
         if isinstance(ended, KeyboardInterrupt):
             self.stdout.write("\nInterrupted: the table shows what was answered until then.")
             sys.exit(INTERRUPTED)
@@ -96,7 +100,7 @@ def _opened(path: Path) -> BinaryIO:
         raise CannotReplay(f"The file {path} cannot be read: {error.strerror}.") from None
 
 
-def _door(options: dict[str, Any]) -> Door:
+def _door(options: dict[str, Any], notify: Callable[[str], None]) -> Door:
     """Raises ``CannotReplay``."""
     url, token, slug, username = options["url"], options["token"], options["tenant"], options["username"]
     if url:
@@ -104,7 +108,7 @@ def _door(options: dict[str, Any]) -> Door:
             raise CannotReplay("--as goes without --url: over HTTP the token says who submits.")
         if not token:
             raise CannotReplay(f"--url needs a token: give --token or set {TOKEN_VARIABLE}.")
-        return OverHttp(url, token, slug)
+        return OverHttp(url, token, slug, notify)
     tenant = Tenant.objects.filter(slug=slug, is_active=True).first()
     if tenant is None:
         raise CannotReplay(f"There is no active tenant {slug}.")
