@@ -32,9 +32,9 @@ def append_only(table: str) -> RunSQL:
 def legal_state(table: str, initial: Iterable[str], moves: tuple[Move, ...]) -> RunSQL:
     """Let ``table.state`` begin in ``initial`` only and change by ``moves`` only.
 
-    AFTER and not BEFORE: with a BEFORE trigger, an UPDATE that names a unique column (Django's ``save`` names all) takes
-    the row's strongest lock even if the value stays the same, and whoever writes a row that points here, such as a
-    claim or an event, waits for it, and sometimes in a circle.
+    AFTER and not BEFORE: with a BEFORE trigger, an UPDATE that names a unique column (Django's ``save`` names all)
+    takes the row's strongest lock even if the value stays the same, and whoever writes a row that points here, such
+    as a claim or an event, waits for it, and sometimes in a circle.
     """
     starts = ", ".join(f"'{state}'" for state in sorted(initial))
     pairs = ", ".join(f"('{source}', '{target}')" for source, target in sorted(legal_moves(moves)))

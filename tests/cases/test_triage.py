@@ -192,7 +192,7 @@ def test_a_policy_that_cannot_be_read_takes_no_claim_of_low_risk():
         ),
         (
             {"action": ActionFacts("issue_refund", Risk.HIGH), "tools_failed": 1, "tools_total": 1},
-            "a tool failed and its action issue_refund needs approval",
+            "a tool failed and its action issue refund needs approval",
         ),
         ({"automation": OFF}, "automation is stopped (stopped by the supervisor)"),
     ],

@@ -52,7 +52,7 @@ def kinds(case) -> list[str]:
     return list(case.events.order_by("id").values_list("kind", flat=True))
 
 
-# --- verdicts ------------------------------------------------------------------------------------------------------
+# --- verdicts ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_who_lost_the_right_since_the_claim_decides_nothing(world):
     assert now_of(case).state == "pending_review"
 
 
-# --- new drafts ------------------------------------------------------------------------------------------------------
+# --- new drafts --------------------------------------------------------------------------------------------------
 
 
 def test_a_person_asks_for_new_drafts_within_a_bound(world):
@@ -198,7 +198,7 @@ def test_a_person_asks_for_new_drafts_within_a_bound(world):
     assert kinds(case) == [K.OPENED, K.DRAFT_REQUESTED, K.DRAFT_RECEIVED]
 
 
-# --- undo ------------------------------------------------------------------------------------------------------------
+# --- undo --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("submission", [ACCEPT, REJECT, Submission(Verdict.EDIT, final_answer="No.")])
@@ -271,7 +271,7 @@ def test_two_undos_and_a_withdrawal_at_once_leave_one_state_and_one_entry():
     assert kinds(case) == [K.OPENED, K.DECIDED, K.UNDONE]
 
 
-# --- samples of automatic approvals ------------------------------------------------------------------------------------
+# --- samples of automatic approvals ------------------------------------------------------------------------------
 
 
 def test_a_sample_that_a_person_accepts_stays_approved_and_is_confirmed(sampled):

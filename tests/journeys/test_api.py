@@ -1,11 +1,13 @@
-"""The API as an integrator meets it: intake, lists, the outcome, idempotency, and what is kept when something is refused."""
+"""The API as an integrator meets it: intake, lists, the outcome, idempotency, and what a refusal leaves behind."""
 
 import json
 import threading
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from cases.clock import db_now, pretend_now
@@ -13,6 +15,7 @@ from cases.models import Case, Denial, IdempotencyKey, Release
 from cases.models.people import system_actor
 from cases.services import people
 from cases.vocabulary import Verdict
+from cases.wire import idempotency
 from feedback.models import Review, ReviewDraft
 from feedback.services import reviews
 from feedback.submission import Submission
@@ -66,7 +69,7 @@ def decide(world, case, submission=None):
     return reviews.submit(case.pk, submission, actor=world.reviewer, generation=entry.generation)
 
 
-# --- intake ----------------------------------------------------------------------------------------------------------
+# --- intake ------------------------------------------------------------------------------------------------------
 
 
 def test_a_case_comes_in_and_the_answer_says_what_becomes_of_it_and_why(world, service):
@@ -153,17 +156,13 @@ def test_pages_are_stable_while_cases_come_in(world, service):
     assert seen == old[::-1]
 
 
-def test_a_list_asks_the_database_equally_often_however_long_it_is(world, service, django_assert_max_num_queries):
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
+def test_a_list_asks_the_database_equally_often_however_long_it_is(world, service):
+    service.get("cases/")  # Fills Django's caches.
     counts = []
     for number in (2, 12):
         for _ in range(number):
             world.submit(customer={"reference": "c"})
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             service.get("cases/")
         counts.append(len(queries))
     assert counts[0] == counts[1]
@@ -180,7 +179,7 @@ def test_a_reviewer_sees_customers_masked_and_no_resume_token(world, service, re
     assert "resume_token" not in theirs
 
 
-# --- the outcome -----------------------------------------------------------------------------------------------------
+# --- the outcome -------------------------------------------------------------------------------------------------
 
 
 def test_a_decision_shows_when_it_is_final_and_not_before_in_any_answer(world, service):
@@ -239,7 +238,7 @@ def test_a_case_says_that_it_is_being_reviewed_and_only_staff_learn_by_whom(worl
     assert reviewer.get(f"cases/{case.wire_id}/")["in_review_by"] == str(world.reviewer)
 
 
-# --- a reviewer's own front end ----------------------------------------------------------------------------------------
+# --- a reviewer's own front end ----------------------------------------------------------------------------------
 
 
 def test_a_person_claims_keeps_decides_and_gives_back_over_the_api(world, reviewer):
@@ -288,7 +287,7 @@ def test_an_incomplete_review_points_at_its_field(world, reviewer):
     assert answer.json()["errors"][0]["pointer"] == "/reason_code"
 
 
-# --- idempotency -------------------------------------------------------------------------------------------------------
+# --- idempotency -------------------------------------------------------------------------------------------------
 
 
 def test_the_same_key_and_body_is_done_once_and_answered_alike(world, service):
@@ -354,10 +353,6 @@ def test_races_over_keys_and_external_ids():
     assert Release.objects.filter(model="brand new").count() == 1
 
     # The same key is held by a request that has not committed yet.
-    from django.db import connection, transaction
-
-    from cases.wire import idempotency
-
     holds, go_on = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -375,10 +370,9 @@ def test_races_over_keys_and_external_ids():
 
     _, refused = in_parallel([hold, ask])
     assert (refused.status_code, refused["Retry-After"]) == (409, "1")
-    assert connection.vendor == "postgresql"
 
 
-# --- what is refused -----------------------------------------------------------------------------------------------------
+# --- what is refused ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("key", [None, "key-1"])

@@ -24,6 +24,14 @@ def case(**fields: Any) -> bytes:
     return json.dumps({name: value for name, value in (GOOD | fields).items() if value is not ...}).encode()
 
 
+def with_signal(value: str) -> bytes:
+    return b'{"domain": "a", "user_question": "?", "signals": {"judge_score": %s}}' % value.encode()
+
+
+def with_metadata(value: str) -> bytes:
+    return b'{"domain": "a", "user_question": "?", "metadata": {"x": %s}}' % value.encode()
+
+
 def action(**fields: Any) -> bytes:
     return case(proposed_action={name: value for name, value in (ACTION | fields).items() if value is not ...})
 
@@ -70,37 +78,37 @@ BODIES: dict[str, tuple[bytes, int, str, str | None]] = {
         "/metadata/x/0/y",
     ),
     "NaN": (
-        b'{"domain": "a", "user_question": "?", "signals": {"judge_score": NaN}}',
+        with_signal("NaN"),
         400,
         "not_a_number",
         "/signals/judge_score",
     ),
     "Infinity": (
-        b'{"domain": "a", "user_question": "?", "signals": {"judge_score": Infinity}}',
+        with_signal("Infinity"),
         400,
         "not_a_number",
         "/signals/judge_score",
     ),
     "-Infinity": (
-        b'{"domain": "a", "user_question": "?", "metadata": {"x": -Infinity}}',
+        with_metadata("-Infinity"),
         400,
         "not_a_number",
         "/metadata/x",
     ),
     "1e999": (
-        b'{"domain": "a", "user_question": "?", "metadata": {"x": 1e999}}',
+        with_metadata("1e999"),
         400,
         "number_too_large",
         "/metadata/x",
     ),
     "an integer beyond 2^53": (
-        b'{"domain": "a", "user_question": "?", "metadata": {"x": 9007199254740993}}',
+        with_metadata("9007199254740993"),
         400,
         "number_too_large",
         "/metadata/x",
     ),
     "a million digits": (
-        b'{"domain": "a", "user_question": "?", "metadata": {"x": ' + b"9" * 900_000 + b"}}",
+        with_metadata("9" * 900_000),
         400,
         "number_too_large",
         "/metadata/x",
