@@ -8,6 +8,7 @@ from uuid import UUID
 
 from cases.conditions import FACTS
 from cases.models import Tenant
+from cases.services.judging import customer_known
 
 from .impact import Impact, Rule, classify
 from .models import ActionType, ImpactRule
@@ -35,7 +36,7 @@ def _facts_of(intake: Mapping[str, Any], known: Mapping[str, KnownType]) -> dict
     action = intake.get("proposed_action")
     if not action:
         return {}
-    impact = impact_of(action, known, domain=intake.get("domain", ""), customer_known=bool(intake.get("customer")))
+    impact = impact_of(action, known, domain=intake.get("domain", ""), is_customer_known=customer_known(intake))
     return {"action_impact": impact.impact, "action_may_run_alone": impact.may_run_alone}
 
 
@@ -52,7 +53,7 @@ def action_types(tenant: Tenant, names: Collection[str]) -> dict[str, KnownType]
 
 
 def impact_of(
-    action: Mapping[str, Any], known: Mapping[str, KnownType], *, domain: str, customer_known: bool
+    action: Mapping[str, Any], known: Mapping[str, KnownType], *, domain: str, is_customer_known: bool
 ) -> Impact:
     """The impact of an action as it was sent. A type that the tenant does not have has the highest."""
     facts = {name: fact.blank for name, fact in FACTS.items()} | {
@@ -61,7 +62,7 @@ def impact_of(
         "action": action["action"],
         "amount": float(action.get("amount") or 0),
         "currency": action.get("currency") or "",
-        "customer_known": customer_known,
+        "customer_known": is_customer_known,
     }
     found = known.get(action["action"])
     return classify(facts, found.rules if found else (), caller_wants_approval=bool(action.get("requires_approval")))

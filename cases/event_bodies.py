@@ -17,7 +17,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .clock import db_now
+from .details import details_of
 from .models import Case, CaseEvent
+from .models.people import system_actor
 from .outcome import outcome_document, public_state
 
 OUTCOME_KINDS = frozenset({CaseEvent.Kind.DECIDED, CaseEvent.Kind.AUTO_APPROVED})
@@ -25,7 +27,7 @@ SUBJECT_NAMES = {"action": "action_id", "export": "export_id"}  # by the kind's 
 
 
 def event_body(event: CaseEvent, *, now: datetime | None = None) -> dict[str, Any]:
-    """What the receivers of ``event`` are sent at ``now``, ready for JSON. With its case loaded it costs no query."""
+    """What the receivers of ``event`` are sent at ``now``, ready for JSON. Only an outcome costs queries."""
     now = now or db_now()
     data = {**event.data, "tenant_id": event.tenant.slug if event.tenant else None}
     if event.case:
@@ -54,7 +56,7 @@ def _case_part(case: Case, now: datetime) -> dict[str, Any]:
 
 
 def _outcome(case: Case, now: datetime) -> dict[str, Any] | None:
-    outcome = outcome_document(case, now)
+    outcome = outcome_document(case, now, details_of([case], system_actor())[case.pk].get("actions", []))
     return outcome and {
         name: rfc3339(value) if isinstance(value, datetime) else value for name, value in outcome.items()
     }

@@ -1,6 +1,6 @@
 """What became of a case, and since when anybody outside may know."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -51,8 +51,11 @@ def _drop_last(events: list[CaseEvent], *kinds: str) -> None:
             return
 
 
-def outcome_document(case: Case, now: datetime) -> dict[str, Any] | None:
-    """``{verdict, final_decision, final_answer, decided_by, decided_at}``, or None until ``is_final``."""
+def outcome_document(case: Case, now: datetime, actions: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any] | None:
+    """``{verdict, final_decision, final_answer, decided_by, decided_at, actions}``, or None until ``is_final``.
+
+    ``actions`` are the case's, as ``details.details_of`` tells them: by then each is at its end.
+    """
     if not is_final(case, now):
         return None
     return {
@@ -61,6 +64,7 @@ def outcome_document(case: Case, now: datetime) -> dict[str, Any] | None:
         "final_answer": final_answer(case),
         "decided_by": case.decided_by,
         "decided_at": case.decided_at,
+        "actions": list(actions),
     }
 
 

@@ -26,7 +26,7 @@ _SUPERVISE = _REVIEW | {
     "export_data",
 }
 
-# Per role its rights on the tenant, on each of the tenant's queues, and on its authorities.
+# Per role its rights on the tenant, and on each of the tenant's queues.
 TENANT_RIGHTS: dict[Role, frozenset[str]] = {
     Role.REVIEWER: frozenset(_REVIEW),
     Role.SENIOR_REVIEWER: frozenset(_REVIEW | {"view_customer", "view_action"}),
@@ -81,6 +81,12 @@ def require(actor: User, permission: str, obj: Model) -> None:
     """Raise ``Denied`` unless ``allowed``. The only gate that services ask."""
     if not allowed(actor, permission, obj):
         raise Denied(actor, permission, obj)
+
+
+def require_platform(actor: User, permission: str) -> None:
+    """Raise ``Denied`` unless ``actor`` may do what concerns every tenant at once: the system and superusers."""
+    if not (actor.is_system or (actor.is_active and actor.is_superuser)):
+        raise Denied(actor, permission, None)
 
 
 class Denied(NotPermitted):
@@ -143,6 +149,6 @@ def fields_visible_to(actor: User, case: Case, rights: Rights | None = None) -> 
     visible = set()
     if (rights or Rights(actor)).allowed("view_customer", case.tenant):
         visible.add("customer")
-    if actor.is_service:
+    if case.caller_id == actor.pk:
         visible.add("resume_token")
     return frozenset(visible)

@@ -2,35 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.urls import reverse
-from django.utils.module_loading import import_string
 
 from .clock import db_now
+from .details import details_of
 from .models import Case, CaseEvent, User
+from .models.drafts import RELEASE_PARTS
 from .outcome import is_final, outcome_document, public_state
 from .permissions import Rights, fields_visible_to
 from .services.intake import Receipt
-from .states import State
-
-
-@cache
-def _detail_providers() -> tuple:
-    return tuple(import_string(path) for path in settings.CASE_DETAIL_PROVIDERS)
-
-
-def details_of(cases: Sequence[Case], actor: User) -> dict[UUID, dict[str, Any]]:
-    """What the rooms above add to these cases; a fixed number of queries however many they are."""
-    details: dict[UUID, dict[str, Any]] = {case.pk: {} for case in cases}
-    for provider in _detail_providers():
-        for key, fields in provider(cases, actor).items():
-            details[key] |= fields
-    return details
 
 
 def status_url(case: Case) -> str:
@@ -48,7 +32,7 @@ def receipt_document(receipt: Receipt) -> dict[str, Any]:
     return {
         "case_id": case.wire_id,
         "external_id": case.external_id or None,
-        "state": case.state if case.open_actions == 0 else State.PENDING_REVIEW.value,
+        "state": public_state(case, draft.created_at),
         "route": draft.route,
         "risk_level": case.risk,
         "confidence": draft.confidence,
@@ -104,15 +88,12 @@ def _case_document(case: Case, rights: Rights, now: datetime, details: dict[str,
         "user_question": case.content.text.get("user_question"),
         "interim_answer": case.content.text.get("limited_answer") if undecided else None,
         "customer": customer_document(case, unmasked="customer" in visible),
-        "outcome": outcome_document(case, now),
+        "outcome": outcome_document(case, now, details.get("actions", [])),
         "actions": details.get("actions", []),
         "opened_at": case.opened_at,
         "tags": case.tags,
         "trace_id": case.trace_id or None,
-        "release": {
-            name: getattr(draft.release, name) or None
-            for name in ("model", "version", "prompt_version", "retrieval_version")
-        },
+        "release": {part: getattr(draft.release, part) or None for part in RELEASE_PARTS},
         "status_url": status_url(case),
         "review_url": review_url(case),
     }

@@ -18,10 +18,10 @@ from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 
+from .details import details_of
 from .errors import CountersignError
 from .models import Tenant, User
 from .permissions import Denied, allowed, require
-from .presentation import details_of
 from .services import intake
 from .services.audit import keep_denial
 from .wire.documents import Problem, problem_for_status, problem_of

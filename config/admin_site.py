@@ -27,6 +27,13 @@ MENU = (
 class SignInForm(AuthenticationForm):
     """People sign in; a service account has tokens. The answer to it is that of a wrong password."""
 
+    def clean_username(self) -> str:
+        """A name that no account can have is refused here: the record of failed attempts has room for no more."""
+        username = self.cleaned_data["username"]
+        if len(username) > User._meta.get_field("username").max_length:
+            raise self.get_invalid_login_error()
+        return username
+
     def confirm_login_allowed(self, user: User) -> None:
         super().confirm_login_allowed(user)
         if not user.is_person:

@@ -67,7 +67,7 @@ class Desk:
 
     @property
     def can_take(self) -> bool:
-        return any(profile.is_on_shift and not profile.is_paused for profile in self.profiles)
+        return any(profile.is_working for profile in self.profiles)
 
 
 @dataclass(frozen=True)

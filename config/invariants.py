@@ -1,9 +1,13 @@
 """What must hold across the rooms at any committed moment, each as one query that returns the rows that break it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from django.db import connection
+
+from approvals.states import TERMINAL
+from cases.rules_document import ALWAYS_HIGH_STAKES
+from cases.states import OPEN, State
 
 SHOWN = 5  # broken rows named per rule
 
@@ -16,17 +20,22 @@ class Invariant:
     sql: str
 
 
+def _in(words: Iterable[str]) -> str:
+    """``('approved', 'rejected')``, for SQL: words of our own closed lists."""
+    quoted = ", ".join(f"'{word}'" for word in sorted(words))
+    return f"({quoted})"
+
+
 INVARIANTS = (
     Invariant(
         "A case that waits for a person has exactly one open entry",
-        """SELECT c.id FROM cases_case c LEFT JOIN queues_entry e ON e.case_id = c.id AND e.kind = 'review'
-           WHERE c.state IN ('pending_review', 'needs_edit') AND e.id IS NULL""",
+        f"""SELECT c.id FROM cases_case c LEFT JOIN queues_entry e ON e.case_id = c.id AND e.kind = 'review'
+            WHERE c.state IN {_in(OPEN)} AND e.id IS NULL""",
     ),
     Invariant(
         "A case that waits for nobody has no open entry, but for the sample of an automatic approval",
-        """SELECT c.id FROM cases_case c JOIN queues_entry e ON e.case_id = c.id
-           WHERE c.state IN ('approved', 'rejected', 'withdrawn')
-              OR (c.state = 'auto_approved' AND e.kind <> 'audit')""",
+        f"""SELECT c.id FROM cases_case c JOIN queues_entry e ON e.case_id = c.id
+            WHERE c.state NOT IN {_in(OPEN)} AND (c.state <> '{State.AUTO_APPROVED}' OR e.kind <> 'audit')""",
     ),
     Invariant(
         "Every case began with an event, and its current draft is its own last one",
@@ -36,8 +45,8 @@ INVARIANTS = (
     ),
     Invariant(
         "An outcome waits for exactly the actions that are not at their end",
-        """SELECT c.id FROM cases_case c LEFT JOIN approvals_proposedaction a ON a.case_id = c.id
-             AND a.state NOT IN ('rejected', 'executed', 'failed', 'expired', 'cancelled')
+        f"""SELECT c.id FROM cases_case c LEFT JOIN approvals_proposedaction a ON a.case_id = c.id
+             AND a.state NOT IN {_in(TERMINAL)}
            GROUP BY c.id, c.open_actions HAVING count(a.id) <> c.open_actions""",
     ),
     Invariant(
@@ -49,7 +58,8 @@ INVARIANTS = (
     ),
     Invariant(
         "High stakes are never decided automatically",
-        """SELECT c.id FROM cases_case c WHERE c.state = 'auto_approved' AND c.risk IN ('high', 'critical')""",
+        f"""SELECT c.id FROM cases_case c
+            WHERE c.state = '{State.AUTO_APPROVED}' AND c.risk IN {_in(ALWAYS_HIGH_STAKES)}""",
     ),
     Invariant(
         "A case that a person decided has a review that nothing supersedes",

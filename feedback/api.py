@@ -94,7 +94,7 @@ class ReviewsView(APIView):
         """Under an Idempotency-Key the refusal has rolled back the text that the service kept: keep it again."""
         if isinstance(exc, StaleClaim):
             case_id, submission = self.unsent
-            reviews.keep_text(case_id, submission, actor=self.request.user)
+            reviews.keep_unsent(case_id, submission, actor=self.request.user)
         return super().handle_exception(exc)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
@@ -24,7 +24,7 @@ from queues.services.fitness import fitness_of
 
 from . import exhibits
 from .models import Review, ReviewDraft
-from .services.reviews import shown_to
+from .services.reviews import is_undecided, shown_to, undo_left
 from .submission import Shown
 from .timeline import Line, timeline
 from .wording import Deadline, deadline, wall_clock
@@ -94,7 +94,7 @@ class Page:
 
     @property
     def is_decidable(self) -> bool:
-        return self.is_mine and (self.case.state == State.PENDING_REVIEW or self.is_audit)
+        return self.is_mine and is_undecided(self.case, self.entry)
 
     @cached_property
     def may_take(self) -> bool:
@@ -102,7 +102,7 @@ class Page:
         if self.entry is None or self.entry.claimed_by_id or self.entry.paused_at:
             return False
         fitness = fitness_of(self.user, self.case.tenant)
-        return fitness is not None and fitness.is_working and self.entry.queue_id in fitness.queue_ids
+        return fitness is not None and fitness.is_working and fitness.fits(self.entry)
 
     @property
     def holder(self) -> str:
@@ -358,14 +358,6 @@ class Page:
     @property
     def kept_at(self) -> str:
         return self.clock(self.kept.saved_at) if self.kept else ""
-
-
-def undo_left(review: Review, case: Case, now: datetime) -> timedelta | None:
-    """How long ``review``, the last decision on ``case``, can still be taken back; None when it cannot."""
-    if case.state not in (State.APPROVED, State.REJECTED, State.NEEDS_EDIT):
-        return None
-    left = review.created_at + timedelta(seconds=case.tenant.undo_seconds) - now
-    return left if left > timedelta(0) else None
 
 
 def page_of(case: Case, user: User) -> Page:

@@ -13,6 +13,7 @@ from cases.clock import db_now
 from cases.models import Case, CaseEvent, Content, User
 from cases.models.people import system_actor
 from cases.services.events import Occurrence, record, record_all
+from cases.services.judging import customer_known
 from cases.services.lifecycle import settle_action
 
 from .. import states
@@ -63,8 +64,7 @@ def propose_all(proposals: Sequence[Proposal], *, actor: User, now: datetime) ->
 
 def _action(proposal: Proposal, known: Mapping[str, KnownType], *, actor: User, now: datetime) -> ProposedAction:
     case, sent = proposal.case, proposal.sent
-    customer_known = case.content.customer_key is not None
-    impact = impact_of(sent, known, domain=case.domain, customer_known=customer_known)
+    impact = impact_of(sent, known, domain=case.domain, is_customer_known=customer_known(case.content.text))
     found = known.get(sent["action"])
     return ProposedAction(
         tenant=case.tenant,
@@ -101,7 +101,11 @@ def sweep_ended_cases(*, limit: int = BATCH) -> int:
     now = db_now()
     ended = Q(state=case_states.State.REJECTED, final_at__lte=now) | Q(state=case_states.State.WITHDRAWN)
     count = 0
-    for case_id in list(Case.objects.filter(ended, open_actions__gt=0).values_list("pk", flat=True)[:limit]):
+    for case_id in list(
+        Case.objects.filter(ended, open_actions__gt=0, actions__state__in=states.BEFORE_EXECUTION)
+        .values_list("pk", flat=True)
+        .distinct()[:limit]
+    ):
         with transaction.atomic():
             case = (
                 Case.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)

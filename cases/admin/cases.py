@@ -19,12 +19,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from ..clock import db_now
+from ..details import details_of
 from ..errors import CountersignError
 from ..ids import from_wire
 from ..models import Case, CaseEvent, Content
 from ..outcome import final_answer, is_final
 from ..permissions import fields_visible_to
-from ..presentation import customer_document, details_of
+from ..presentation import customer_document
 from ..rights import rights_of
 from ..services.available import available_actions
 from ..states import DECIDED

@@ -3,50 +3,59 @@
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import path
 
+from ..errors import CountersignError
 from ..models import Membership, Tenant, User
 from ..rights import rights_of
 from ..services.members import check_roles, save_membership
+from ..services.people import create_service_account
 from ..vocabulary import Role
 from .fields import ChecksField
-from .scoped import TenantScoped, offer
+from .scoped import TenantScoped, offer, refuse
+from .tokens import TokenPages
 
 admin.site.unregister(Group)  # Role groups follow memberships; a change here would part them.
 
 
 class NewPersonForm(AdminUserCreationForm):
-    """A person or a service account with a first membership."""
+    """A person with a first membership."""
 
     tenant = forms.ModelChoiceField(Tenant.objects.none())
-    roles = ChecksField(choices=Role.choices, required=True)
+    roles = ChecksField(choices=[role for role in Role.choices if role[0] != Role.INTEGRATION], required=True)
 
     class Meta(AdminUserCreationForm.Meta):
         model = User
-        fields = ("username", "first_name", "last_name", "email", "kind")
-
-    def __init__(self, *args, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
-        kinds = User.AccountKind
-        self.fields["kind"].choices = [(kind.value, kind.label) for kind in (kinds.PERSON, kinds.SERVICE)]
+        fields = ("username", "first_name", "last_name", "email")
 
     def clean(self) -> dict:
         cleaned = super().clean()
         try:
-            check_roles(User(kind=cleaned.get("kind", User.AccountKind.PERSON)), cleaned.get("roles", []))
+            check_roles(User(kind=User.AccountKind.PERSON), cleaned.get("roles", []))
         except ValidationError as error:
             self.add_error(None, error)
         return cleaned
 
 
+class ServiceAccountForm(forms.Form):
+    """A machine's account. Kind, role and the absence of a password are not asked for: they are what it is."""
+
+    username = forms.CharField(max_length=150, help_text="Letters, digits and @ . + - _ only.")
+    first_name = forms.CharField(label="Name", max_length=150, required=False, help_text="As people read it.")
+    tenant = forms.ModelChoiceField(Tenant.objects.none())
+
+
 @admin.register(User)
-class PersonAdmin(TenantScoped, UserAdmin):
+class PersonAdmin(TokenPages, TenantScoped, UserAdmin):
     """Somebody of two tenants is changed only by those who may change people in both: a new password opens both."""
 
     view_right = "view_people"
@@ -67,13 +76,19 @@ class PersonAdmin(TenantScoped, UserAdmin):
         ("Sign-in", {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = (
-        (None, {"fields": ("username", ("first_name", "last_name"), "email", "kind")}),
+        (None, {"fields": ("username", ("first_name", "last_name"), "email")}),
         ("Place", {"fields": ("tenant", "roles")}),
         ("Password", {"fields": ("usable_password", "password1", "password2")}),
     )
 
     def get_list_filter(self, request: HttpRequest):
         return self.list_filter
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None):
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or obj.is_person:
+            return fieldsets
+        return ((None, {"fields": ("username", "kind", "is_active")}), *fieldsets[1:])  # A machine has no password.
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         people = super(TenantScoped, self).get_queryset(request).exclude(kind=User.AccountKind.SYSTEM)
@@ -119,11 +134,37 @@ class PersonAdmin(TenantScoped, UserAdmin):
             if not self.has_change_permission(request, obj):
                 raise PermissionDenied
             return super().save_model(request, obj, form, change)
-        obj.is_staff = obj.is_person
+        obj.is_staff = True
         super().save_model(request, obj, form, change)
         place = Membership(user=obj, tenant=form.cleaned_data["tenant"], roles=form.cleaned_data["roles"])
         save_membership(place, actor=request.user, reason="account created")
         return None
+
+    def get_urls(self):
+        view = self.admin_site.admin_view(self.add_service_view)
+        return [path("add-service/", view, name="cases_user_add_service"), *super().get_urls()]
+
+    def add_service_view(self, request: HttpRequest) -> HttpResponse:
+        """A service account in one step; its tokens' page comes next."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = ServiceAccountForm(request.POST or None)
+        offer(form.fields, rights_of(request).tenants(self.change_right))
+        if request.method == "POST" and form.is_valid():
+            asked = form.cleaned_data
+            try:
+                account = create_service_account(
+                    asked["tenant"], actor=request.user, username=asked["username"], name=asked["first_name"]
+                )
+            except ValidationError as error:
+                form.add_error(None, error)
+            except CountersignError as error:
+                return refuse(request, error)
+            else:
+                messages.success(request, "Created. It has no token yet: issue one.")
+                return redirect("admin:cases_user_tokens", account.pk)
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": "Add service account"}
+        return TemplateResponse(request, "admin/cases/user/add_service.html", context | {"form": form})
 
 
 def _places(user: User) -> set[UUID]:

@@ -45,19 +45,20 @@ class ReceiptSerializer(serializers.Serializer):
     review_url = serializers.URLField()
 
 
+class LinkedActionSerializer(serializers.Serializer):
+    action_id = WireIdField("act")
+    action = serializers.CharField()
+    state = serializers.CharField()
+    impact = serializers.ChoiceField(Risk.choices)
+
+
 class OutcomeSerializer(serializers.Serializer):
     verdict = serializers.ChoiceField(Verdict.choices)
     final_decision = serializers.CharField(allow_null=True)
     final_answer = serializers.CharField(allow_null=True)
     decided_by = serializers.ChoiceField(Case.DecidedBy.choices)
     decided_at = serializers.DateTimeField()
-
-
-class LinkedActionSerializer(serializers.Serializer):
-    action_id = WireIdField("act")
-    action = serializers.CharField()
-    state = serializers.CharField()
-    impact = serializers.ChoiceField(Risk.choices)
+    actions = LinkedActionSerializer(many=True)
 
 
 class CustomerAnswerSerializer(serializers.Serializer):
@@ -108,7 +109,7 @@ class CaseSerializer(serializers.Serializer):
     status_url = serializers.URLField()
     review_url = serializers.URLField()
     resume_token = serializers.CharField(
-        required=False, allow_null=True, help_text="Returned to service accounts only."
+        required=False, allow_null=True, help_text="Returned to the caller who sent it only."
     )
 
 

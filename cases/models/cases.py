@@ -1,5 +1,6 @@
 """The case: narrow, mutable, with history; its texts rest in ``Content``."""
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
@@ -53,14 +54,16 @@ class Case(Tracked):
     state = FSMField(max_length=14, choices=states.State, protected=True)
     purpose = models.CharField(max_length=9, choices=Purpose, default=Purpose.REAL, editable=False)
     content = models.OneToOneField("cases.Content", on_delete=models.PROTECT, related_name="+")
-    current_draft = models.OneToOneField("cases.Draft", on_delete=models.PROTECT, related_name="+")
+    # Plain foreign keys, here and below: a change of a uniquely indexed column takes the row's strongest lock.
+    current_draft = models.ForeignKey("cases.Draft", on_delete=models.PROTECT, related_name="+")
+    caller = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     opened_at = models.DateTimeField()
     wanted_by = models.DateTimeField(null=True, blank=True, help_text="The caller's own deadline.")
     redraft_by = models.DateTimeField(null=True, blank=True, help_text="Until when a new draft is awaited.")
 
     verdict = models.CharField(max_length=10, choices=Verdict, blank=True, default="")
     final_decision = models.CharField(max_length=100, blank=True, default="")
-    final_content = models.OneToOneField("cases.Content", null=True, on_delete=models.PROTECT, related_name="+")
+    final_content = models.ForeignKey("cases.Content", null=True, on_delete=models.PROTECT, related_name="+")
     decided_by = models.CharField(max_length=9, choices=DecidedBy, blank=True, default="")
     decided_at = models.DateTimeField(null=True, blank=True)
     final_at = models.DateTimeField(
@@ -94,6 +97,9 @@ class Case(Tracked):
             models.Index(fields=["tenant", "domain", "-id"], name="case_by_domain"),  # Read by the same, filtered.
             models.Index(  # Read by lifecycle.resume_overdue_redrafts.
                 fields=["redraft_by"], name="case_awaiting_draft", condition=models.Q(state=states.State.NEEDS_EDIT)
+            ),
+            models.Index(  # Read by proposals.sweep_ended_cases.
+                fields=["state"], name="case_with_open_actions", condition=models.Q(open_actions__gt=0)
             ),
             GinIndex(fields=["tags"], name="case_by_tag"),  # Read by the tag filter.
         )

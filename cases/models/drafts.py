@@ -7,6 +7,8 @@ from ..ids import new_id
 from ..vocabulary import Route, Trigger
 from .tenants import Tenant
 
+RELEASE_PARTS = ("model", "version", "prompt_version", "retrieval_version")
+
 
 class Release(models.Model):
     """One version of an AI system; known from the first draft that names it."""
@@ -24,17 +26,10 @@ class Release(models.Model):
 
     class Meta:
         default_permissions = ()
-        constraints = (
-            models.UniqueConstraint(
-                fields=("tenant", "model", "version", "prompt_version", "retrieval_version"), name="one_row_per_release"
-            ),
-        )
+        constraints = (models.UniqueConstraint(fields=("tenant", *RELEASE_PARTS), name="one_row_per_release"),)
 
     def __str__(self) -> str:
-        return (
-            " ".join(part for part in (self.model, self.version, self.prompt_version, self.retrieval_version) if part)
-            or "unnamed"
-        )
+        return " ".join(filter(None, (getattr(self, part) for part in RELEASE_PARTS))) or "unnamed"
 
 
 class Draft(models.Model):

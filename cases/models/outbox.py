@@ -74,6 +74,11 @@ class Delivery(models.Model):
             models.Index(  # Read by deliveries.lease_due.
                 fields=["next_attempt_at"], name="delivery_due", condition=models.Q(state="pending", is_held=False)
             ),
+            models.Index(  # Read by deliveries.lease_due: how many calls each endpoint has.
+                fields=["endpoint"],
+                name="delivery_leased",
+                condition=models.Q(state="pending", leased_until__isnull=False),
+            ),
             models.Index(fields=["endpoint", "-id"], name="delivery_newest"),  # Read by the admin's list.
         )
 

@@ -1,8 +1,7 @@
 """Keeping what was refused."""
 
-import structlog
-
 from ..clock import db_now
+from ..history import current_request
 from ..models import Denial
 from ..permissions import Denied, tenant_of
 
@@ -15,5 +14,5 @@ def keep_denial(denied: Denied) -> None:
         tenant=tenant_of(denied.subject) if denied.subject else None,
         permission=denied.permission,
         subject=f"{denied.subject._meta.label_lower}:{denied.subject.pk}" if denied.subject else "everything",
-        request_id=str(structlog.contextvars.get_contextvars().get("request_id", ""))[:64],
+        request_id=current_request(),
     )

@@ -37,11 +37,12 @@ from standardwebhooks import Webhook
 from ..clock import db_now
 from ..errors import IllegalState
 from ..event_bodies import OUTCOME_KINDS, event_body
-from ..models import Case, CaseEvent, Delivery, User, WebhookEndpoint
+from ..models import CaseEvent, Delivery, User, WebhookEndpoint
 from ..models.people import system_actor
 from ..outbound import OutboundFailed, OutboundRefused, post
 from ..permissions import require
 from .events import nudge_deliveries
+from .lifecycle import locked
 
 log = structlog.get_logger(__name__)
 
@@ -187,7 +188,7 @@ def _claim(lease: Lease) -> tuple[Delivery, bool, datetime] | None:
     if event.case_id:
         # An undo holds this lock while it cancels our row: after the wait we see that, and before it the undo sees
         # a decision that is final. The case comes before its deliveries, as everywhere, so that nobody deadlocks.
-        event.case = Case.objects.select_for_update(of=("self",), no_key=True).with_text().get(pk=event.case_id)
+        event.case = locked(event.case_id)
     now = db_now()
     ours = _ours(lease)
     if postponed := _reason_not_to_send(event, now):
@@ -308,7 +309,7 @@ def _move_followers(attempt: Attempt, retry_at: datetime | None, now: datetime) 
 
 
 def _switch_off(endpoint_id: UUID) -> None:
-    endpoint = WebhookEndpoint.objects.select_for_update().get(pk=endpoint_id)
+    endpoint = WebhookEndpoint.objects.select_for_update(no_key=True).get(pk=endpoint_id)
     if endpoint.is_active:
         endpoint.is_active = False
         endpoint.save_as(system_actor(), "the receiver answered 410 Gone")

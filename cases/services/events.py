@@ -11,13 +11,13 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-import structlog
 from django.conf import settings
 from django.db import transaction
 from django.utils.module_loading import import_string
 
 from ..clock import db_now
 from ..event_bodies import OUTCOME_KINDS
+from ..history import current_request
 from ..models import Case, CaseEvent, Content, Delivery, Draft, Tenant, User, WebhookEndpoint
 from ..nudges import SWEEP_DELIVERIES, nudge
 
@@ -119,7 +119,7 @@ def _event(tenant, kind, actor, at, *, case=None, note=None, subject="", data) -
         data=data,
         note=note,
         note_digest=note.digest() if note else None,
-        request_id=str(structlog.contextvars.get_contextvars().get("request_id", ""))[:64],
+        request_id=current_request(),
     )
 
 

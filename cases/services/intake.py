@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 
 from ..clock import db_now
 from ..digests import canonical, customer_key, new_salt, salted_digest
-from ..errors import Conflict
+from ..errors import Conflict, IllegalState
 from ..ids import new_id
 from ..models import Case, CaseEvent, Content, Draft, RuleFailure, Tenant, User
 from ..models.content import SEARCHED_CHARACTERS
@@ -38,6 +38,11 @@ CASE_TEXTS = (
     "metadata",
 )
 DRAFT_TEXTS = ["model_draft", "reasoning", "evidence", "policies", "tool_results"]
+
+
+class DraftsExhausted(IllegalState):
+    code = "drafts_exhausted"
+    title = "This case takes no further draft"
 
 
 class ExternalIdTaken(Conflict):
@@ -152,7 +157,9 @@ def _open(intakes: Sequence[Intake], *, actor: User, tenant: Tenant, purpose: st
         return []
     now = db_now()
     judged = judge(tenant, intakes, now=now)
-    cases = [_case(*pair, tenant=tenant, purpose=purpose, now=now) for pair in zip(intakes, judged, strict=True)]
+    cases = [
+        _case(*pair, actor=actor, tenant=tenant, purpose=purpose, now=now) for pair in zip(intakes, judged, strict=True)
+    ]
     Content.objects.bulk_create([content for case in cases for content in (case.content, case.current_draft.content)])
     # In one order everywhere, so that two callers with the same external_ids never wait for each other.
     Case.create_all_as(actor, sorted(cases, key=lambda case: case.external_id), "intake")
@@ -184,7 +191,7 @@ def _record_opened(
     return answers
 
 
-def _case(intake: Intake, judged: Judged, *, tenant: Tenant, purpose: str, now: datetime) -> Case:
+def _case(intake: Intake, judged: Judged, *, actor: User, tenant: Tenant, purpose: str, now: datetime) -> Case:
     content = _case_content(intake, tenant)
     case = Case(
         id=content.case_id,
@@ -198,6 +205,7 @@ def _case(intake: Intake, judged: Judged, *, tenant: Tenant, purpose: str, now: 
         state=State.AUTO_APPROVED if judged.is_automatic else State.PENDING_REVIEW,
         purpose=purpose,
         content=content,
+        caller=actor,
         opened_at=now,
         wanted_by=intake.get("sla_deadline"),
         open_actions=1 if intake.get("proposed_action") else 0,
@@ -220,6 +228,8 @@ def add_draft(case_id: UUID, intake: Intake, *, actor: User) -> Receipt:
     require(actor, "submit_case", case.tenant)
     if case.state not in (State.PENDING_REVIEW, State.NEEDS_EDIT):
         raise NotOpen("This case is decided or withdrawn and takes no further draft.")
+    if case.current_draft.number >= case.tenant.max_drafts:
+        raise DraftsExhausted("This case has had all the drafts that the tenant allows: a person decides it now.")
     now = db_now()
     (judged,) = judge(case.tenant, [intake], now=now, case=case)
     draft = _draft(case, intake, judged, number=case.current_draft.number + 1, now=now)

@@ -1,6 +1,6 @@
 """Judging drafts: what triage needs is read once for all of them, then each is judged by itself."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -10,12 +10,11 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from ..models import Case, PolicyVersion, Release, Tenant
+from ..models.drafts import RELEASE_PARTS
 from ..triage import ActionFacts, Facts, Triage, triage
 from ..vocabulary import Kind, Risk, Route
 from ..wire.intake import Intake
 from . import policies, switch
-
-RELEASE_PARTS = ("model", "version", "prompt_version", "retrieval_version")
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,11 @@ def has_draft(intake: Intake) -> bool:
     return bool((intake.get("model_draft") or "").strip() or intake.get("model_decision"))
 
 
+def customer_known(values: Mapping[str, Any]) -> bool:
+    """Whether the caller said who the customer is; ``values`` are an intake's or the stored texts of its case."""
+    return bool(values.get("customer"))
+
+
 def _domain(intake: Intake, case: Case | None) -> str:
     return case.domain if case else intake.get("domain")
 
@@ -106,7 +110,7 @@ def _facts(intake: Intake, provided: dict[str, Any], release: Release, case: Cas
         release_model=release.model,
         release_version=release.version,
         release_reviews=release.reviews,
-        customer_known=bool(intake.get("customer")) if case is None else case.content.customer_key is not None,
+        customer_known=customer_known(case.content.text if case else intake.values),
     )
 
 

@@ -29,8 +29,12 @@ def locked(case_id: UUID) -> Case:
 
     ``no_key``: rows that only point at the case (an event, a claim) are written without waiting for it. Otherwise a
     claim or a sweep that holds the entry would wait here for somebody who waits for the entry.
+
+    First the lock, then the reading, in two statements: after a wait PostgreSQL looks again at the locked row alone,
+    and a join to the draft that it had before would find nothing.
     """
-    return Case.objects.select_for_update(of=("self",), no_key=True).with_text().get(pk=case_id)
+    Case.objects.select_for_update(no_key=True).only("pk").get(pk=case_id)
+    return Case.objects.with_text().get(pk=case_id)
 
 
 @transaction.atomic

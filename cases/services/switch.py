@@ -13,7 +13,7 @@ from django.db.models import Q
 from ..clock import db_now
 from ..errors import CountersignError
 from ..models import AutomationSwitch, CaseEvent, Tenant, User
-from ..permissions import Denied, require
+from ..permissions import require, require_platform
 from ..triage import Automation
 from ..vocabulary import Depth
 from .events import record_for
@@ -92,8 +92,8 @@ def _move(scope: Scope, *, actor: User, reason: str, is_enabled: bool, depth: De
     right = "resume_automation" if is_enabled else "stop_automation"
     if scope.tenant:
         require(actor, right, scope.tenant)
-    elif not (actor.is_superuser or actor.is_system):
-        raise Denied(actor, right, None)
+    else:
+        require_platform(actor, right)
     if not reason.strip():
         raise ReasonMissing("Say why: the reason is shown to everybody whose work changes. Nothing was changed.")
     _lock(shared=False)

@@ -147,6 +147,7 @@ DECIDED = WAITING | {
         "final_answer": "You never used the plan, so we refund it in full. The money arrives within five days.",
         "decided_by": "human",
         "decided_at": "2027-05-09T15:12:30Z",
+        "actions": [],
     },
     "actions": [{"action_id": ACTION_ID, "action": "issue_refund", "state": "executed", "impact": "medium"}],
 }

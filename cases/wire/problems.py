@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.core.signals import got_request_exception
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django_structlog.signals import bind_extra_request_metadata
 
 from .documents import Problem, problem_for_status, problem_of
@@ -65,7 +65,7 @@ def answer(exc: Exception, request: HttpRequest | None) -> HttpResponse:
 
 
 class ProblemMiddleware:
-    """Stands first but for the metrics, so that nothing answers before it.
+    """Stands first, so that nothing answers before it.
 
     Sets ``request.request_id`` and ``current_request_id``, sends it back as ``X-Request-ID``. Below ``/api/`` no answer
     may be stored by a cache, and each 4xx and 5xx is ``application/problem+json``.
@@ -79,7 +79,7 @@ class ProblemMiddleware:
         token = current_request_id.set(request.request_id)
         try:
             with structlog.contextvars.bound_contextvars(request_id=request.request_id):
-                inner = self._api if request.path_info.startswith(API_PREFIX) else self.get_response
+                inner = self._api if request.path_info.startswith(API_PREFIX) else self._page
                 response = inner(request)
         finally:
             current_request_id.reset(token)
@@ -89,6 +89,11 @@ class ProblemMiddleware:
     def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
         """What a view that is not DRF's raised."""
         return answer(exc, request) if request.path_info.startswith(API_PREFIX) else None
+
+    def _page(self, request: HttpRequest) -> HttpResponse:
+        if _is_unreadable(request):
+            return HttpResponseBadRequest("The address cannot be read.")
+        return self.get_response(request)
 
     def _api(self, request: HttpRequest) -> HttpResponse:
         response = _refuse_early(request) or self.get_response(request)
@@ -110,13 +115,18 @@ def _refuse_early(request: HttpRequest) -> HttpResponse | None:
         request.get_host()
     except DisallowedHost:
         return respond(Problem(400, "unknown_host", "The request cannot be read", "This host name is not served here."))
-    query = unquote_to_bytes(request.META.get("QUERY_STRING", "").encode("iso-8859-1"))
-    if "\x00" in request.path_info or b"\x00" in query or not _is_utf8(query):
+    if _is_unreadable(request):
         detail = "The address holds a NUL character or is not UTF-8 once decoded."
         return respond(Problem(400, "bad_address", "The request cannot be read", detail))
     if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
         return _problem(411)  # Django would read an empty body and answer as if nothing had been sent.
     return None
+
+
+def _is_unreadable(request: HttpRequest) -> bool:
+    """Whether the address holds what PostgreSQL takes in no text: a NUL, or bytes that are not UTF-8."""
+    query = unquote_to_bytes(request.META.get("QUERY_STRING", "").encode("iso-8859-1"))
+    return "\x00" in request.path_info or b"\x00" in query or not _is_utf8(query)
 
 
 def _is_utf8(raw: bytes) -> bool:

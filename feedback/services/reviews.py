@@ -8,7 +8,7 @@ from django.db.models import F
 
 from cases.clock import db_now
 from cases.models import Case, CaseEvent, Content, Release, User
-from cases.permissions import Denied, allowed
+from cases.permissions import require
 from cases.services import decisions, lifecycle
 from cases.services.events import record
 from cases.services.policies import rules_of
@@ -16,7 +16,7 @@ from cases.states import State
 from cases.vocabulary import Verdict
 from cases.worddiff import edit_distance
 from queues.errors import StaleClaim
-from queues.models import Entry
+from queues.models import Claim, Entry
 from queues.services.claims import hold
 
 from ..errors import NothingToUndo, NotPending, TooLate
@@ -35,7 +35,7 @@ def submit(
     try:
         return _submit(case_id, submission, actor=actor, generation=generation, displayed_digest=displayed_digest)
     except StaleClaim:
-        keep_text(case_id, submission, actor=actor)
+        keep_unsent(case_id, submission, actor=actor)
         raise
 
 
@@ -43,10 +43,8 @@ def submit(
 def _submit(case_id, submission, *, actor, generation, displayed_digest) -> Review:
     case = lifecycle.locked(case_id)
     entry = hold(case.pk, actor, generation)
-    if not allowed(actor, "work_queue", entry.queue):
-        raise Denied(actor, "work_queue", entry.queue)
-    is_audit = entry.kind == Entry.Kind.AUDIT and case.state == State.AUTO_APPROVED
-    if case.state != State.PENDING_REVIEW and not is_audit:
+    require(actor, "work_queue", entry.queue)
+    if not is_undecided(case, entry):
         raise NotPending("This case has moved on since you opened it. Nothing was changed; take the next one.")
     draft = case.current_draft
     if displayed_digest is not None and bytes(draft.content_digest) != displayed_digest:
@@ -63,15 +61,23 @@ def _submit(case_id, submission, *, actor, generation, displayed_digest) -> Revi
         content=review.content,
         reason_code=counted.reason_code,
     )
+    is_audit = case.state == State.AUTO_APPROVED
     if is_audit and counted.verdict == Verdict.ACCEPT:
         record(case, CaseEvent.Kind.AUDITED, actor, at=now)
     else:
         if is_audit:
             lifecycle.overturn(case, actor=actor, now=now)
         decisions.decide(case, decision, actor=actor, now=now)
-    ReviewDraft.objects.filter(case=case, reviewer=actor).delete()
+    _forget_text(case, actor)
     Release.objects.filter(pk=draft.release_id).update(reviews=F("reviews") + 1)
     return review
+
+
+def is_undecided(case: Case, entry: Entry) -> bool:
+    """Whether ``case`` can be decided under ``entry``: it waits for a person, or was sampled and still stands."""
+    if entry.kind == Entry.Kind.AUDIT:
+        return case.state == State.AUTO_APPROVED
+    return case.state == State.PENDING_REVIEW
 
 
 def shown_to(case: Case, entry: Entry) -> Shown:
@@ -130,9 +136,9 @@ def undo(case_id: UUID, *, actor: User) -> Review:
     last = Review.objects.filter(case=case, superseded_by=None, kind=Review.Kind.DECISION).order_by("-id").first()
     if last is None or last.reviewer_id != actor.pk:
         raise NothingToUndo("The last decision on this case is not yours.")
+    require(actor, "view_review", case.tenant)
     now = db_now()
-    is_open_to_undo = case.state in (State.APPROVED, State.REJECTED, State.NEEDS_EDIT)
-    if not is_open_to_undo or last.created_at + timedelta(seconds=case.tenant.undo_seconds) <= now:
+    if undo_left(last, case, now) is None:
         raise TooLate("The undo window has passed and the outcome is out. Ask a supervisor to reopen the case.")
     empty = Content(tenant=case.tenant, owner=Content.Owner.REVIEW, case_id=case.pk, body={})
     empty.save(force_insert=True)
@@ -157,6 +163,20 @@ def undo(case_id: UUID, *, actor: User) -> Review:
     review.save(force_insert=True)
     decisions.undo(case, actor=actor, now=now)
     return review
+
+
+def undo_left(review: Review, case: Case, now: datetime) -> timedelta | None:
+    """How long ``review``, the last decision on ``case``, can still be taken back; None when it cannot."""
+    if case.state not in (State.APPROVED, State.REJECTED, State.NEEDS_EDIT):
+        return None
+    left = review.created_at + timedelta(seconds=case.tenant.undo_seconds) - now
+    return left if left > timedelta(0) else None
+
+
+def keep_unsent(case_id: UUID, submission: Submission, *, actor: User) -> None:
+    """``keep_text`` after a stale claim; nothing for somebody who never held the case and has no text to lose."""
+    if Claim.objects.filter(case=case_id, user=actor).exists():
+        keep_text(case_id, submission, actor=actor)
 
 
 def keep_text(case_id: UUID, submission: Submission, *, actor: User) -> ReviewDraft:
@@ -192,3 +212,10 @@ def _keep_text(case_id: UUID, submission: Submission, *, actor: User) -> ReviewD
     kept = ReviewDraft(case=case, reviewer=actor, content=content, saved_at=db_now())
     kept.save(force_insert=True)
     return kept
+
+
+def _forget_text(case: Case, actor: User) -> None:
+    """What was kept unsent goes with its text, to which nothing else would ever lead again."""
+    if kept := ReviewDraft.objects.select_related("content").filter(case=case, reviewer=actor).first():
+        kept.delete()
+        kept.content.delete()

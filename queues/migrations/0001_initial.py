@@ -3,6 +3,7 @@
 import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
+import django.db.models.functions.text
 import simple_history.models
 from django.conf import settings
 from django.db import migrations, models
@@ -1034,12 +1035,30 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="entry",
             index=models.Index(
-                models.F("tenant"),
+                models.F("queue"),
                 models.OrderBy(models.F("priority"), descending=True),
                 models.F("due_at"),
                 models.F("id"),
                 condition=models.Q(("claimed_by", None), ("paused_at", None)),
                 name="entry_next",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="entry",
+            index=models.Index(
+                models.F("queue"),
+                models.Func(
+                    django.db.models.functions.text.Lower("language"),
+                    models.Value("-"),
+                    models.Value(1),
+                    function="split_part",
+                    output_field=models.CharField(),
+                ),
+                models.OrderBy(models.F("priority"), descending=True),
+                models.F("due_at"),
+                models.F("id"),
+                condition=models.Q(("claimed_by", None), ("paused_at", None)),
+                name="entry_next_to_read",
             ),
         ),
         migrations.AddIndex(

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Lower
 
 from cases.history import XactIdField
 from cases.ids import new_id
@@ -12,6 +13,11 @@ from cases.vocabulary import Risk, Route
 from .queues import Queue
 
 GENERATIONS = "queues_generation"  # A sequence: a generation never returns, so that a stale claim can never fit again.
+
+# ``routing.primary`` of an entry's language.
+PRIMARY_LANGUAGE = models.Func(
+    Lower("language"), models.Value("-"), models.Value(1), function="split_part", output_field=models.CharField()
+)
 
 
 class EntryQuerySet(models.QuerySet):
@@ -77,12 +83,21 @@ class Entry(models.Model):
             ),
         )
         indexes = (
-            models.Index(  # Read by claims.claim_next: its order and its condition.
-                models.F("tenant"),
+            models.Index(  # Read by claims.claim_next: a line for each queue, in its order and under its condition.
+                models.F("queue"),
                 models.F("priority").desc(),
                 models.F("due_at"),
                 models.F("id"),
                 name="entry_next",
+                condition=models.Q(claimed_by=None, paused_at=None),
+            ),
+            models.Index(  # Read by claims.claim_next for who does not read every language.
+                models.F("queue"),
+                PRIMARY_LANGUAGE,
+                models.F("priority").desc(),
+                models.F("due_at"),
+                models.F("id"),
+                name="entry_next_to_read",
                 condition=models.Q(claimed_by=None, paused_at=None),
             ),
             models.Index(  # Read by claims.claim_next (own first), the home page and claims.return_lost.
@@ -90,7 +105,7 @@ class Entry(models.Model):
                 name="entry_held",
                 condition=models.Q(claimed_by__isnull=False),
             ),
-            models.Index(  # Read by deadlines.mark_breached.
+            models.Index(  # Read by deadlines.sweep_breaches.
                 fields=["due_at"], name="entry_due", condition=models.Q(breached_at=None, paused_at=None)
             ),
             models.Index(fields=["queue", "due_at"], name="entry_by_queue"),  # Read by the queue's page and its health.

@@ -44,6 +44,11 @@ class Reviewer(Tracked):
     def __str__(self) -> str:
         return str(self.user)
 
+    @property
+    def is_working(self) -> bool:
+        """Whether cases are given to them now."""
+        return self.is_on_shift and not self.is_paused
+
 
 class ReviewerSkill(Tracked):
     reviewer = models.ForeignKey(Reviewer, on_delete=models.CASCADE, related_name="skills")

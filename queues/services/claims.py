@@ -1,7 +1,7 @@
 """Claiming: who has which case, under a lease and a generation.
 
-The SQL is one statement, so that picking, holding and recording a case are one step: reading first and updating after
-gives the same case to two people. It locks entries alone and joins nothing.
+Picking, holding and recording a case are one statement: reading first and updating after gives the same case to two
+people.
 """
 
 from datetime import datetime, timedelta
@@ -9,57 +9,105 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from cases import clock
 from cases.clock import db_now
 from cases.models import Case, Tenant, User
 from cases.permissions import require
 
 from ..errors import AlreadyClaimed, NotClaimed, NotFit, NotWaiting, StaleClaim
 from ..models import Claim, Entry
-from ..routing import primary
-from .fitness import Fitness, fitness_of
+from ..models.entries import GENERATIONS
+from .fitness import UNDETERMINED, Fitness, fitness_of
 
 LEASE = timedelta(minutes=15)
 
-_CLAIM = """
-WITH next AS (
-    SELECT id FROM queues_entry
-    WHERE tenant_id = %(tenant)s AND claimed_by_id IS NULL AND paused_at IS NULL
-      AND queue_id = ANY(%(queues)s)
-      AND (%(languages)s = '{{}}'::text[] OR language = 'und'
-           OR split_part(lower(language), '-', 1) = ANY(%(languages)s))
-      AND NOT %(user)s = ANY(excluded)
-      {only}
-    ORDER BY priority DESC, due_at, id
-    LIMIT 1
-    FOR UPDATE SKIP LOCKED
-), held AS (
-    UPDATE queues_entry entry
-    SET claimed_by_id = %(user)s, claimed_at = %(now)s, lease_expires_at = %(now)s + %(lease)s,
-        generation = nextval('queues_generation')
-    FROM next WHERE entry.id = next.id
-    RETURNING entry.id, entry.tenant_id, entry.case_id, entry.queue_id, entry.generation
-), recorded AS (
-    INSERT INTO queues_claim (generation, tenant_id, case_id, queue_id, user_id, claimed_at, "end")
-    SELECT generation, tenant_id, case_id, queue_id, %(user)s, %(now)s, '' FROM held
-)
-SELECT id FROM held
+# How many entries of each line are looked at. The next number is for when all of them were taken while we looked;
+# the last, all of the line, is what makes "nothing waits" true.
+DEPTHS = (16, 256, 4096, None)
+
+_FREE = """entry.tenant_id = %(tenant)s AND entry.claimed_by_id IS NULL AND entry.paused_at IS NULL
+        AND NOT %(user)s = ANY(entry.excluded)"""
+
+# A line is a stretch of an index that is read from its head and only so far, however much waits behind it or in other
+# queues. This one is of ``entry_next``: all of a queue, for those who read every language.
+_LINES = f"""
+    SELECT head.id
+    FROM unnest(%(queues)s::uuid[]) AS line (queue_id)
+    CROSS JOIN LATERAL (
+        SELECT entry.id FROM queues_entry entry
+        WHERE entry.queue_id = line.queue_id AND {_FREE}
+        ORDER BY entry.priority DESC, entry.due_at, entry.id
+        LIMIT %(depth)s
+    ) head
 """
 
+# And this one of ``entry_next_to_read``: what is in one language of a queue.
+_LINES_TO_READ = f"""
+    SELECT head.id
+    FROM unnest(%(queues)s::uuid[]) AS line (queue_id)
+    CROSS JOIN unnest(%(languages)s::text[]) AS spoken (language)
+    CROSS JOIN LATERAL (
+        SELECT entry.id FROM queues_entry entry
+        WHERE entry.queue_id = line.queue_id AND split_part(lower(entry.language), '-', 1) = spoken.language
+        AND {_FREE}
+        ORDER BY entry.priority DESC, entry.due_at, entry.id
+        LIMIT %(depth)s
+    ) head
+"""
 
-@transaction.atomic
+_THIS_ONE = "SELECT entry.id FROM queues_entry entry WHERE entry.case_id = %(case)s"
+
+_FIELDS = [field.attname for field in Entry._meta.concrete_fields]
+
+# Candidates are read without a lock; of them the most urgent that nobody has locked is taken. What somebody took and
+# committed in between is out as well: under READ COMMITTED the conditions are asked again of the row as it is when it
+# is locked, which is why all of them stand here. Answers one row: how many candidates, and the entry or nulls.
+_CLAIM = f"""
+WITH candidate AS MATERIALIZED ({{candidates}}), next AS (
+    SELECT entry.id, coalesce(%(pretended)s::timestamptz, clock_timestamp()) AS at
+    FROM queues_entry entry JOIN candidate ON candidate.id = entry.id
+    WHERE {_FREE}
+        AND entry.queue_id = ANY(%(queues)s)
+        AND (cardinality(%(languages)s::text[]) = 0
+             OR split_part(lower(entry.language), '-', 1) = ANY(%(languages)s))
+    ORDER BY entry.priority DESC, entry.due_at, entry.id
+    LIMIT 1
+    FOR UPDATE OF entry SKIP LOCKED
+), held AS (
+    UPDATE queues_entry entry
+    SET claimed_by_id = %(user)s, claimed_at = next.at, lease_expires_at = next.at + %(lease)s,
+        generation = nextval(%(generations)s)
+    FROM next WHERE entry.id = next.id
+    RETURNING {", ".join(f"entry.{name}" for name in _FIELDS)}
+), recorded AS (
+    INSERT INTO queues_claim (generation, tenant_id, case_id, queue_id, user_id, claimed_at, "end")
+    SELECT generation, tenant_id, case_id, queue_id, claimed_by_id, claimed_at, '' FROM held
+)
+SELECT (SELECT count(*) FROM candidate), held.* FROM (VALUES (1)) AS always LEFT JOIN held ON true
+"""
+_CLAIM_NEXT = _CLAIM.format(candidates=_LINES)
+_CLAIM_NEXT_TO_READ = _CLAIM.format(candidates=_LINES_TO_READ)
+_CLAIM_THIS_ONE = _CLAIM.format(candidates=_THIS_ONE)
+
+
 def claim_next(user: User, *, tenant: Tenant | None = None, queue_slug: str = "") -> Entry | None:
     """The case that ``user`` should look at now: their own unfinished first, then the most urgent that they fit.
 
-    None when nothing waits for them or they hold as much as they may. Raises ``NotFit`` for somebody who is no
-    reviewer, is off shift or paused.
+    Urgent is: higher priority, then nearer deadline, then older, over all their queues together. Several people who
+    claim at the same instant pass over what another one is just taking, so that each may get a case that is as many
+    places further back as there are others at it; nothing else changes the order. None when nothing waits for them or
+    they hold as much as they may. Raises ``NotFit`` for somebody who is no reviewer, is off shift or paused.
+
+    No transaction of its own: the one statement that writes is one.
     """
     fitness = working(user, tenant)
-    held = Entry.objects.held().filter(tenant=fitness.reviewer.tenant, claimed_by=user)
-    own = list(held.order_by("claimed_at").values_list("pk", "case__state", "queue__slug"))
-    for pk, _, slug in own:
-        if not queue_slug or slug == queue_slug:
-            return _entry(pk)
-    if len(own) >= fitness.reviewer.capacity:
+    if fitness.held:
+        own = Entry.objects.held().filter(tenant=fitness.reviewer.tenant_id, claimed_by=user)
+        if queue_slug:
+            own = own.filter(queue__slug=queue_slug)
+        if entry := own.select_related("queue", "claimed_by").order_by("claimed_at").first():
+            return entry
+    if fitness.held >= fitness.reviewer.capacity:
         return None
     return _claim(fitness, user, queue_slug=queue_slug)
 
@@ -68,20 +116,20 @@ def claim_next(user: User, *, tenant: Tenant | None = None, queue_slug: str = ""
 def claim(case: Case, user: User) -> Entry:
     """Take this very case. Raises ``AlreadyClaimed``, ``NotWaiting`` or ``NotFit``."""
     fitness = working(user, case.tenant)
-    entry = Entry.objects.select_related("claimed_by").filter(case=case).first()
+    entry = Entry.objects.select_related("queue", "claimed_by").filter(case=case).first()
     if entry is None or entry.paused_at:
         raise NotWaiting("This case does not wait for a person now. Take the next one instead.")
     if entry.claimed_by_id == user.pk:
-        return _entry(entry.pk)
+        return entry
     if entry.claimed_by_id:
         raise AlreadyClaimed(
             f"{entry.claimed_by} has this case until {entry.lease_expires_at:%H:%M} UTC. Take another one."
         )
     claimed = _claim(fitness, user, case=case)
     if claimed is None:
-        if entry.queue_id not in fitness.queue_ids or user.pk in entry.excluded:
+        if not fitness.works(entry):
             raise NotFit(f"You do not work {entry.queue}: it takes another skill or right. Ask a supervisor.")
-        if fitness.languages and primary(entry.language) not in fitness.languages:
+        if not fitness.reads(entry.language):
             raise NotFit(f"This case is in the language {entry.language}, which your profile does not name.")
         raise AlreadyClaimed("Somebody else has just taken this case. Take another one.")
     return claimed
@@ -100,26 +148,32 @@ def working(user: User, tenant: Tenant | None) -> Fitness:
 
 
 def _claim(fitness: Fitness, user: User, *, queue_slug: str = "", case: Case | None = None) -> Entry | None:
-    queues = [queue.pk for queue in fitness.queues if not queue_slug or queue.slug == queue_slug]
+    """One entry that fits, now held by ``user``; its ``queue`` is read when somebody asks for it."""
+    queues = [key for key, slug in fitness.slugs.items() if not queue_slug or slug == queue_slug]
+    if not queues:
+        return None
+    sql = _CLAIM_THIS_ONE if case else _CLAIM_NEXT_TO_READ if fitness.languages else _CLAIM_NEXT
+    values = {
+        "tenant": fitness.reviewer.tenant_id,
+        "queues": queues,
+        "languages": list({UNDETERMINED, *fitness.languages}) if fitness.languages else [],
+        "user": user.pk,
+        "pretended": clock._pretended.get(),
+        "lease": LEASE,
+        "generations": GENERATIONS,
+        "case": case.pk if case else None,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            _CLAIM.format(only="AND case_id = %(case)s" if case else ""),
-            {
-                "tenant": fitness.reviewer.tenant_id,
-                "queues": queues,
-                "languages": list(fitness.languages),
-                "user": user.pk,
-                "now": db_now(),
-                "lease": LEASE,
-                "case": case.pk if case else None,
-            },
-        )
-        row = cursor.fetchone()
-    return _entry(row[0]) if row else None
-
-
-def _entry(pk: UUID) -> Entry:
-    return Entry.objects.select_related("queue", "claimed_by").get(pk=pk)
+        for depth in (1,) if case else DEPTHS:
+            cursor.execute(sql, values | {"depth": depth})
+            candidates, *fields = cursor.fetchone()
+            if fields[0] is not None:
+                entry = Entry.from_db(connection.alias, _FIELDS, fields)
+                entry.claimed_by = user
+                return entry
+            if depth is None or candidates < depth:  # No line goes on behind what was looked at.
+                return None
+    return None
 
 
 def hold(case_id: UUID, user: User, generation: int) -> Entry:
@@ -168,7 +222,7 @@ def hand_to(entry: Entry, user: User) -> Entry:
     """Give a locked, free entry to ``user`` under a new claim."""
     now = db_now()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('queues_generation')")
+        cursor.execute("SELECT nextval(%s)", [GENERATIONS])
         entry.generation = cursor.fetchone()[0]
     entry.claimed_by, entry.claimed_at, entry.lease_expires_at = user, now, now + LEASE
     entry.save(update_fields=["claimed_by", "claimed_at", "lease_expires_at", "generation"])

@@ -39,12 +39,17 @@ class Arrival:
 
     @property
     def route(self) -> Route:
-        return Route.QUICK_REVIEW if self.draft.route == Route.AUTO_APPROVE else Route(self.draft.route)
+        return _route_for_people(self.draft)
 
     @property
     def wanted_by(self) -> datetime | None:
         """The caller's deadline is for the customer's answer, which a sampled approval has had."""
         return self.case.wanted_by if self.kind == Entry.Kind.REVIEW else None
+
+
+def _route_for_people(draft: Draft) -> Route:
+    """A draft that passed by itself and is looked at all the same needs a quick look."""
+    return Route.QUICK_REVIEW if draft.route == Route.AUTO_APPROVE else Route(draft.route)
 
 
 def open_entry(case: Case, draft: Draft, *, at: datetime, **how: Any) -> Entry:
@@ -204,7 +209,7 @@ def resume_entry(case: Case, draft: Draft, *, at: datetime) -> Entry | None:
     if entry is None:
         return None
     _count_pause(entry, at)
-    entry.route = Route.QUICK_REVIEW if draft.route == Route.AUTO_APPROVE else draft.route
+    entry.route = _route_for_people(draft)
     entry.risk = case.risk  # A draft can raise the risk, and never lowers it.
     entry.priority = max(entry.priority, PRIORITY[Risk(case.risk)])
     entry.save(update_fields=["paused_at", "pause_reason", "paused_seconds", "due_at", "route", "risk", "priority"])

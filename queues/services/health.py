@@ -14,17 +14,20 @@ SOON = timedelta(minutes=30)
 
 
 def queue_health(tenants: QuerySet[Tenant]) -> list[dict[str, Any]]:
-    """Per queue: how many wait, are held, are due within half an hour, are overdue; and since when the oldest waits."""
+    """Per queue: how many wait, are held, are due within half an hour, are overdue; and since when the oldest waits.
+
+    A case whose clock stands still is neither due soon nor overdue.
+    """
     now = db_now()
-    waiting = Q(entries__claimed_by=None, entries__paused_at=None)
+    running = Q(entries__paused_at=None)
     queues = (
         Queue.objects.filter(tenant__in=tenants)
         .select_related("tenant")
         .annotate(
-            waiting=Count("entries", filter=waiting),
+            waiting=Count("entries", filter=running & Q(entries__claimed_by=None)),
             held=Count("entries", filter=Q(entries__claimed_by__isnull=False)),
-            due_soon=Count("entries", filter=Q(entries__due_at__range=(now, now + SOON))),
-            breached=Count("entries", filter=Q(entries__due_at__lt=now)),
+            due_soon=Count("entries", filter=running & Q(entries__due_at__range=(now, now + SOON))),
+            breached=Count("entries", filter=running & Q(entries__due_at__lt=now)),
             oldest_at=Min("entries__entered_at"),
         )
         .order_by("tenant__slug", "position", "slug")

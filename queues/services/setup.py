@@ -31,7 +31,8 @@ def save_queue(queue: Queue, actor: User, reason: str) -> Queue:
     before. Raises ``Denied``, ``QueueInvalid``, and Django's ``ValidationError`` for fields out of range.
     """
     require(actor, "change_queue", queue.tenant)
-    Tenant.objects.select_for_update().get(pk=queue.tenant_id)  # Two people who move the fallback do so in turn.
+    # Two people who move the fallback do so in turn; what only points at the tenant, such as an intake, does not wait.
+    Tenant.objects.select_for_update(no_key=True).get(pk=queue.tenant_id)
     is_new = queue._state.adding
     _keep_one_fallback(queue, actor, reason)
     _stay_at_home(queue)

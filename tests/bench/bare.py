@@ -57,6 +57,7 @@ class BareIntakeView(APIView):
             state="pending_review",
             content=texts[0],
             current_draft_id=draft_id,
+            caller_id=like.case.caller_id,
             opened_at=now,
         )
         with transaction.atomic():
@@ -67,7 +68,7 @@ class BareIntakeView(APIView):
 
 @cache
 def _template() -> Draft:
-    return Draft.objects.earliest("id")
+    return Draft.objects.select_related("case").earliest("id")
 
 
 urlpatterns = [path("bare/", BareIntakeView.as_view())]

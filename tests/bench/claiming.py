@@ -18,7 +18,8 @@ from .load import client, gunicorn, in_threads, post, timed
 
 BLOCK = 20  # claims in a row on one database before the other has its turn
 
-# The least that gives one case to one person and keeps who had it: what anybody would write without this product.
+# The least that gives one case to one person and keeps who had it: what anybody would write without this product. One
+# queue, whose cases are the most urgent, so that both take the same ones, and an index that is in its order.
 BARE_CLAIM = """
 WITH held AS (
     UPDATE queues_entry
@@ -26,7 +27,7 @@ WITH held AS (
         generation = nextval('queues_generation')
     WHERE id = (
         SELECT id FROM queues_entry
-        WHERE tenant_id = %(tenant)s AND claimed_by_id IS NULL AND paused_at IS NULL
+        WHERE queue_id = %(queue)s AND claimed_by_id IS NULL AND paused_at IS NULL
         ORDER BY priority DESC, due_at, id
         LIMIT 1
         FOR UPDATE SKIP LOCKED
@@ -135,7 +136,7 @@ def _round(ground: Ground, name: str) -> float:
 
 
 def _bare_round(ground: Ground, name: str) -> float:
-    jobs = [partial(_claim_bare, user=user, tenant=ground.world.tenant.pk) for user in ground.reviewers]
+    jobs = [partial(_claim_bare, user=user, queue=ground.world.queue.pk) for user in ground.reviewers]
     return in_threads(jobs, lambda: psycopg.connect(ground.url_of(name), autocommit=True)).rate
 
 
@@ -143,8 +144,8 @@ def _claim(tool: object, *, user: User) -> None:
     assert claims.claim_next(user) is not None, "nothing waits"
 
 
-def _claim_bare(tool: psycopg.Connection, *, user: User, tenant: object) -> None:
-    assert tool.execute(BARE_CLAIM, {"user": user.pk, "tenant": tenant}).fetchone(), "nothing waits"
+def _claim_bare(tool: psycopg.Connection, *, user: User, queue: object) -> None:
+    assert tool.execute(BARE_CLAIM, {"user": user.pk, "queue": queue}).fetchone(), "nothing waits"
 
 
 def _claim_over_http(tool, *, token: str) -> None:

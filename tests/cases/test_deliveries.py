@@ -82,6 +82,7 @@ def open_case(tenant: Tenant, **fields: Any) -> Case:
         risk="low",
         state="pending_review",
         content=content,
+        caller=system_actor(),
         opened_at=now,
         **fields,
     )

@@ -1,4 +1,4 @@
-"""The main job, end to end: a case comes in over HTTP, a person corrects it in the admin, the caller hears of it once."""
+"""The main job, end to end: a case comes in, a person corrects it in the admin, the caller hears of it once."""
 
 import json
 import time
@@ -101,14 +101,12 @@ def test_a_wrong_draft_is_corrected_by_a_person_and_the_caller_hears_of_it_once_
 def test_an_undone_decision_is_never_told_to_anybody():
     world = make_world("acme")
     with Receiver() as receiver:
-        WebhookEndpoint(
-            tenant=world.tenant, url=receiver.url, secret=new_secret(), kinds=["case.decided"]
-        ).save_as(system_actor(), "walk")
+        WebhookEndpoint(tenant=world.tenant, url=receiver.url, secret=new_secret(), kinds=["case.decided"]).save_as(
+            system_actor(), "walk"
+        )
         case = world.submit()
         entry = world.claim()
-        reviews.submit(
-            case.pk, reviews.Submission(verdict="accept"), actor=world.reviewer, generation=entry.generation
-        )
+        reviews.submit(case.pk, reviews.Submission(verdict="accept"), actor=world.reviewer, generation=entry.generation)
         reviews.undo(case.pk, actor=world.reviewer)
         deliveries.sweep(seconds=1)
     assert receiver.requests == []

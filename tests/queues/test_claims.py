@@ -124,6 +124,27 @@ def test_races_for_one_case_one_lease_and_one_decision():
     assert sum(counts) == Entry.objects.waiting().count() >= held >= 20
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("languages", [[], ["en", "de"]])
+def test_a_claim_passes_over_what_others_are_just_taking_however_many_they_are(languages):
+    world = make_world()
+    multiply(world.submit(), 299)
+    change(world.reviewer, languages=languages)
+    order = list(Entry.objects.order_by("-priority", "due_at", "id").values_list("pk", flat=True))
+
+    def next_while_locked(count: int) -> Entry | None:
+        with transaction.atomic():
+            assert len(Entry.objects.select_for_update().filter(pk__in=order[:count])) == count
+            (entry,) = in_parallel([lambda: claim_next(world.reviewer)])
+        if entry is not None:
+            release(entry.case_id, world.reviewer, entry.generation)
+        return entry
+
+    for others in (0, 15, 16, 270):
+        assert next_while_locked(others).pk == order[others]
+    assert next_while_locked(300) is None
+
+
 def multiply(case, times: int) -> None:
     """Copies of ``case`` with its entry, by SQL and past the services: many cases are slow to take in one by one."""
     tables = ("cases_case", "queues_entry")
@@ -194,6 +215,60 @@ def test_higher_risk_goes_first_then_the_nearer_deadline(world):
     assert order == [risky.pk, near.pk, calm.pk]
 
 
+@pytest.mark.parametrize("languages", [[], ["en", "de"]])
+def test_the_most_urgent_of_all_queues_and_languages_goes_first(world, languages):
+    other = create_queue(
+        world.tenant, actor=system_actor(), slug="other", name="Other", sla_policy=world.queue.sla_policy
+    )
+    change(world.reviewer, languages=languages, capacity=50)
+    start = db_now()
+    for number in range(18):
+        case = world.submit(language=("en", "de", None)[number % 3])
+        due_at = start + timedelta(minutes=number * 7 % 5)
+        queue = (world.queue, other)[number // 3 % 2]
+        Entry.objects.filter(case=case).update(queue=queue, priority=number * 5 % 4, due_at=due_at)
+    order = list(Entry.objects.order_by("-priority", "due_at", "id").values_list("pk", flat=True))
+    fitness = claims.working(world.reviewer, world.tenant)
+    taken = []
+    while entry := claims._claim(fitness, world.reviewer):
+        taken.append(entry.pk)
+    assert taken == order
+
+
+def test_a_claimed_entry_is_the_row_as_it_is_stored(world):
+    world.submit()
+    claimed, stored = world.claim(), Entry.objects.get()
+    assert {name: getattr(claimed, name) for name in claims._FIELDS} == {
+        name: getattr(stored, name) for name in claims._FIELDS
+    }
+    assert (claimed.claimed_by, claimed.queue) == (world.reviewer, world.queue)
+    assert claimed.lease_expires_at - claimed.claimed_at == LEASE
+    record = Claim.objects.get()
+    assert (record.generation, record.claimed_at, record.user) == (
+        claimed.generation,
+        claimed.claimed_at,
+        world.reviewer,
+    )
+
+
+def test_a_claim_is_of_the_databases_time_or_the_pretended_one(world):
+    world.submit(), world.submit()
+    before = db_now()
+    assert before <= world.claim().claimed_at <= db_now()
+    past = before - timedelta(days=3)
+    with pretend_now(past):
+        assert world.claim(world.colleague).claimed_at == past
+
+
+def test_a_claim_takes_two_statements_and_no_more_with_many_waiting(world, django_assert_num_queries):
+    world.submit()
+    with django_assert_num_queries(2):
+        assert claim_next(world.reviewer)
+    multiply(world.submit(), 100)
+    with django_assert_num_queries(2):
+        assert claim_next(world.colleague)
+
+
 def test_nobody_gets_more_than_they_may_hold(world):
     change(world.reviewer, capacity=1)
     first, second = world.submit(), world.submit()
@@ -222,6 +297,7 @@ def test_nothing_waits_is_no_error(world):
         (["EN"], "en", True),
         (["de", "fr"], "en", False),
         (["de"], None, True),
+        (["de"], "und-Latn", True),
     ],
 )
 def test_a_case_goes_to_somebody_who_reads_its_language(world, languages, case_language, fits):
