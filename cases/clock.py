@@ -10,14 +10,19 @@ from django.db import connection
 _pretended: ContextVar[datetime | None] = ContextVar("pretended", default=None)
 
 
+def pretended() -> datetime | None:
+    """The instant that ``pretend_now`` made services believe in, for a statement that reads the clock by itself."""
+    return _pretended.get()
+
+
 def db_now() -> datetime:
     """The instant at which the current statement runs, as PostgreSQL sees it, in UTC.
 
     Leases, deadlines and expiries compare against this and never against a worker's own clock,
     which may be minutes off.
     """
-    if pretended := _pretended.get():
-        return pretended
+    if at := pretended():
+        return at
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         return cursor.fetchone()[0]

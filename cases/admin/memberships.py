@@ -24,8 +24,6 @@ class MembershipForm(TrackedForm):
                 check_roles(user, cleaned["roles"])
             except ValidationError as error:
                 self.add_error(None, error)
-        if cleaned.get("delegate") and not cleaned.get("away_until"):
-            self.add_error("away_until", "Say until when the delegate stands in.")
         return cleaned
 
 
@@ -34,14 +32,11 @@ class MembershipAdmin(TrackedAdmin):
     view_right = "view_people"
     change_right = "change_people"
     form = MembershipForm
-    list_display = ("user", "in_roles", "is_active", "away_until", "delegate")
+    list_display = ("user", "in_roles", "is_active")
     list_filter = ("is_active",)
-    list_select_related = ("user", "tenant", "delegate")
+    list_select_related = ("user", "tenant")
     search_fields = ("user__username", "user__first_name", "user__last_name")
-    fieldsets = (
-        (None, {"fields": ("tenant", "user", "roles", "is_active")}),
-        ("Absence", {"fields": (("away_from", "away_until"), "delegate")}),
-    )
+    fields = ("tenant", "user", "roles", "is_active")
 
     @admin.display(description="Roles")
     def in_roles(self, membership: Membership) -> str:

@@ -18,7 +18,7 @@ class TenantAdmin(TrackedAdmin):
     list_filter = ("is_active",)
     search_fields = ("name", "slug")
     fieldsets = (
-        (None, {"fields": ("name", "slug", "time_zone", "fallback_language", "is_active")}),
+        (None, {"fields": ("name", "slug", "time_zone", "is_active")}),
         ("Decisions and new drafts", {"fields": ("undo_seconds", "redraft_minutes", "max_drafts")}),
     )
 

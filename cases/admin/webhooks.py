@@ -186,7 +186,7 @@ class EndpointFilter(admin.SimpleListFilter):
 class DeliveryAdmin(ReadOnlyAdmin):
     view_right = "view_webhook"
     tenant_path = "endpoint__tenant"
-    list_display = ("of_event", "of_case", "to", "state", "is_held", "attempts", "next_attempt", "last_error")
+    list_display = ("of_event", "of_case", "to", "state_words", "attempts", "next_attempt", "last_error")
     list_filter = ("state", EndpointFilter, "is_held")
     list_select_related = ("event__case", "endpoint__tenant")
     ordering = ("-id",)
@@ -212,6 +212,14 @@ class DeliveryAdmin(ReadOnlyAdmin):
     @admin.display(description="Endpoint")
     def to(self, delivery: Delivery) -> str:
         return delivery.endpoint.url
+
+    @admin.display(description="State")
+    def state_words(self, delivery: Delivery) -> str:
+        if delivery.state != Delivery.State.PENDING:
+            return delivery.get_state_display()
+        if not delivery.endpoint.is_active:
+            return "Waiting: endpoint switched off"
+        return "Waiting for an action to end" if delivery.is_held else "Waiting"
 
     @admin.display(description="Next attempt (UTC)")
     def next_attempt(self, delivery: Delivery) -> str:

@@ -69,7 +69,6 @@ class QueueAdmin(TrackedAdmin):
         "takes",
         "sla_policy",
         "skill",
-        "required_reviews",
         "escalation_target",
         "people",
         "position",
@@ -83,11 +82,11 @@ class QueueAdmin(TrackedAdmin):
         (
             "What it takes",
             {
-                "fields": (("domains", "languages"), ("risks", "routes"), "authority_code"),
+                "fields": (("domains", "languages"), ("risks", "routes")),
                 "description": "A case goes to the queue that fills most conditions; then the lower position decides.",
             },
         ),
-        ("Who works it", {"fields": (("skill", "skill_level"), "required_reviews")}),
+        ("Who works it", {"fields": (("skill", "skill_level"),)}),
         ("Deadlines", {"fields": ("sla_policy", "escalation_target")}),
     )
 

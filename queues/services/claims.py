@@ -158,7 +158,7 @@ def _claim(fitness: Fitness, user: User, *, queue_slug: str = "", case: Case | N
         "queues": queues,
         "languages": list({UNDETERMINED, *fitness.languages}) if fitness.languages else [],
         "user": user.pk,
-        "pretended": clock._pretended.get(),
+        "pretended": clock.pretended(),
         "lease": LEASE,
         "generations": GENERATIONS,
         "case": case.pk if case else None,

@@ -182,6 +182,7 @@ def test_a_final_decision_arrives_with_its_outcome(endpoint, receiver, tenant):
         "final_answer": "Yes.",
         "decided_by": "human",
         "decided_at": case.decided_at.isoformat().replace("+00:00", "Z"),
+        "actions": [],
     }
 
 
