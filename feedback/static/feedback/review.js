@@ -31,7 +31,7 @@
         }
         const left = Date.parse(due.dataset.due) - now();
         due.querySelector('[data-due-words]').textContent = left > 0 ? `due in ${span(left)}` : `overdue by ${span(left)}`;
-        due.closest('.due').classList.toggle('due-over', left <= 0);
+        due.closest('.deadline').classList.toggle('deadline-over', left <= 0);
     };
 
     // --- the lease -------------------------------------------------------------------------------------------------
