@@ -9,6 +9,8 @@ from django.db.models import Q, QuerySet
 from . import states
 from .models import Case, CaseEvent
 
+FELL_BACK = frozenset({CaseEvent.Kind.RECALLED, CaseEvent.Kind.REOPENED})
+
 
 def is_final(case: Case, now: datetime) -> bool:
     """Whether the outcome may leave the house: decided, past the undo window, and every linked action at its end."""
@@ -37,6 +39,9 @@ def events_for_callers(events: Iterable[CaseEvent], case: Case, now: datetime) -
     for event in events:
         if event.kind == kinds.UNDONE:
             _drop_last(shown, kinds.DECIDED, kinds.DRAFT_REQUESTED)
+        elif event.kind in FELL_BACK and str(event.data.get("trigger", "")).startswith("action_"):
+            _drop_last(shown, kinds.DECIDED, kinds.AUTO_APPROVED)  # It never was final: an action came to nothing.
+            shown.append(event)
         elif event.is_public:
             shown.append(event)
     if case.state in states.DECIDED and not is_final(case, now):

@@ -31,7 +31,7 @@ TENANT_RIGHTS: dict[Role, frozenset[str]] = {
     Role.REVIEWER: frozenset(_REVIEW),
     Role.SENIOR_REVIEWER: frozenset(_REVIEW | {"view_customer", "view_action"}),
     Role.APPROVER: frozenset(_REVIEW | {"view_customer", "view_action"}),
-    Role.SUPERVISOR: frozenset(_SUPERVISE | {"change_queue", "resume_automation"}),
+    Role.SUPERVISOR: frozenset(_SUPERVISE | {"change_queue", "resume_automation", "reconcile_action"}),
     Role.COMPLIANCE: frozenset(_SUPERVISE - {"withdraw_case", "reopen_case"} | {"view_audit", "view_webhook"}),
     Role.TENANT_ADMIN: frozenset(
         _SUPERVISE
@@ -41,6 +41,7 @@ TENANT_RIGHTS: dict[Role, frozenset[str]] = {
             "change_people",
             "change_queue",
             "change_action",
+            "reconcile_action",
             "resume_automation",
             "view_webhook",
             "change_webhook",

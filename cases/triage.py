@@ -24,6 +24,8 @@ class ActionFacts:
     may_run_alone: bool = False
     amount: Decimal | float | None = None
     currency: str = ""
+    customer_actions: int = 0
+    customer_amount: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -186,6 +188,8 @@ def condition_facts(facts: Facts, risk: Risk, confidence: Confidence) -> dict[st
         "currency": action.currency,
         "action_impact": str(action.impact or ""),
         "action_may_run_alone": action.may_run_alone,
+        "customer_actions_30d": action.customer_actions,
+        "customer_amount_30d": float(action.customer_amount),
         "route_quality": -1.0 if facts.route_quality is None else float(facts.route_quality),
         "release_model": facts.release_model,
         "release_version": facts.release_version,

@@ -157,6 +157,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-redrafts": {"task": "cases.tasks.sweep_redrafts", "schedule": 30.0},
     "purge-keys": {"task": "cases.tasks.purge_keys", "schedule": 3600.0},
     "sweep-actions": {"task": "approvals.tasks.sweep", "schedule": 15.0},
+    "run-action-jobs": {"task": "approvals.tasks.run_jobs", "schedule": 5.0},
 }
 
 # --- people ------------------------------------------------------------------------------------------------------
@@ -186,6 +187,7 @@ AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "admin/locked.html"
 AXES_VERBOSE = False
 SESSION_COOKIE_AGE = 12 * 3600
+STEP_UP_MINUTES = number("STEP_UP_MINUTES", 15)  # So recent a sign-in must be to sign an action of high impact.
 
 # --- the wire ----------------------------------------------------------------------------------------------------
 
@@ -221,6 +223,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BULK_BYTES + 1  # The strict parser refuses ea
 CASE_FACT_PROVIDERS = ["approvals.facts.action_facts"]
 CASE_DETAIL_PROVIDERS = ["queues.details.case_details", "approvals.details.case_details"]
 CASE_EVENT_HANDLERS = ["queues.handlers.on_events", "approvals.handlers.on_events"]
+
+# What an action type of the kind "Python" may name: name → class with preview, execute and look_up.
+ACTION_EXECUTORS: dict[str, str] = {}
 
 # --- history, security, texts ------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from cases.models import Case, Content, Tenant
 from cases.vocabulary import Risk
 
 from .. import states
+from ..binding import amount_text
 from .types import ActionType
 
 
@@ -18,6 +19,7 @@ class ProposedAction(Tracked):
     """Waits for its preview and for people. Its parameters rest in ``content``; here stands what is decided on."""
 
     PREFIX = "act"
+    PROBLEM_LENGTH = 300
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="actions")
@@ -36,7 +38,27 @@ class ProposedAction(Tracked):
     currency = models.CharField(max_length=3, blank=True, default="")
     impact = models.CharField(max_length=8, choices=Risk)
     required_approvals = models.PositiveSmallIntegerField()
+    authority_code = models.CharField(max_length=50, blank=True, default="", help_text="Only this one may approve.")
     may_run_alone = models.BooleanField(default=False)
+    policy_version = models.PositiveIntegerField(default=0, help_text="Of the type's rules that judged it.")
+    payload_hash = models.BinaryField(null=True, help_text="SHA-256 of the bytes that are approved. Null before.")
+    current_preview = models.ForeignKey(
+        "approvals.ActionPreview", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    editor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Who wrote the current revision, if not its proposer.",
+    )
+    decide_minutes = models.PositiveIntegerField(default=240, help_text="The approvers' time, from the preview on.")
+    decide_by = models.DateTimeField(null=True, blank=True, help_text="The approvers' deadline.")
+    problem = models.CharField(
+        max_length=PROBLEM_LENGTH, blank=True, default="", help_text="What went wrong last, in words of ours."
+    )
+    approved_at = models.DateTimeField(null=True, blank=True)
     proposer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     proposed_at = models.DateTimeField()
     expires_at = models.DateTimeField()
@@ -67,6 +89,14 @@ class ProposedAction(Tracked):
         indexes = (
             models.Index(fields=["tenant", "state", "-id"], name="action_by_state"),  # Read by the approver's list.
             models.Index(fields=["case"], name="action_of_case"),  # Read by the review page.
+            models.Index(  # Read by the approvers' home.
+                fields=["tenant", "decide_by"],
+                name="action_to_approve",
+                condition=models.Q(state=states.ActionState.PENDING_APPROVAL),
+            ),
+            models.Index(  # Read by lifetimes.expire_due.
+                fields=["expires_at"], name="action_expiry", condition=models.Q(state__in=states.BEFORE_EXECUTION)
+            ),
         )
 
     def __str__(self) -> str:
@@ -82,5 +112,5 @@ class ProposedAction(Tracked):
 
     @property
     def money(self) -> str:
-        """``4200.00 USD``, with the digits that were proposed, or nothing."""
-        return f"{self.content.text.get('amount', self.amount)} {self.currency}" if self.amount is not None else ""
+        """``4200.00 USD``, with the digits of its currency, or nothing."""
+        return f"{amount_text(self.amount, self.currency)} {self.currency}" if self.amount is not None else ""

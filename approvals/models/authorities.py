@@ -1,9 +1,11 @@
 """Authority as an object that can be granted, seen and revoked."""
 
+from django.conf import settings
+from django.contrib.auth.models import Group
 from django.db import models
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
-from cases.history import Tracked, tracked
+from cases.history import Tracked, XactIdField, tracked
 from cases.ids import new_id
 from cases.models import Tenant
 from cases.models.policies import CODE
@@ -25,6 +27,7 @@ class ApprovalAuthority(Tracked):
     )
     currency = models.CharField(max_length=3, blank=True, default="")
     max_impact = models.CharField(max_length=8, choices=Risk, default=Risk.MEDIUM)
+    is_active = models.BooleanField(default=True)
 
     history = tracked()
 
@@ -55,3 +58,32 @@ class AuthorityGroupPermission(GroupObjectPermissionBase):
     """guardian's direct rows: one role group may exercise one authority."""
 
     content_object = models.ForeignKey(ApprovalAuthority, on_delete=models.CASCADE)
+
+
+class AuthorityGrant(models.Model):
+    """Who was given or lost an authority, by whom and when: append-only, beside guardian's rows, which only say now."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    authority = models.ForeignKey(ApprovalAuthority, on_delete=models.PROTECT, related_name="grants")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", help_text="Or a group."
+    )
+    group = models.ForeignKey(Group, null=True, on_delete=models.PROTECT, related_name="+")
+    is_granted = models.BooleanField(help_text="False: taken away.")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    reason = models.CharField(max_length=200, blank=True, default="")
+    xid = XactIdField()
+
+    class Meta:
+        default_permissions = ()
+        ordering = ("-id",)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(user=None, group__isnull=False) | models.Q(user__isnull=False, group=None),
+                name="a_grant_names_a_person_or_a_group",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.authority}: {self.user or self.group}"

@@ -1,4 +1,4 @@
-"""Storing what the AI wants done, and ending it when its case does."""
+"""Storing what is to be done: with a case, in its transaction, or alone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,113 +6,132 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 
-from cases import states as case_states
 from cases.clock import db_now
-from cases.models import Case, CaseEvent, Content, User
-from cases.models.people import system_actor
-from cases.services.events import Occurrence, record, record_all
-from cases.services.judging import customer_known
-from cases.services.lifecycle import settle_action
+from cases.models import Case, Content, Tenant, User
+from cases.permissions import require
 
-from .. import states
-from ..facts import KnownType, action_types, impact_of
-from ..models import ProposedAction
-
-BATCH = 200
+from ..binding import amount_text
+from ..errors import UnknownAction
+from ..facts import Asked, History, KnownType, action_types, asked_for, customer_history, impact_of
+from ..models import ActionRevision, ProposedAction
+from ..requests import check_request
+from . import jobs
+from .reading import case_context
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """An action that came with ``case``: ``sent`` parsed, ``raw`` as it was sent."""
+    """An action as it came: ``sent`` parsed, ``raw`` as it was sent; ``case`` is None for one that stands alone."""
 
-    case: Case
+    tenant: Tenant
+    case: Case | None
     sent: Mapping[str, Any]
     raw: Mapping[str, Any]
 
 
-def propose(
-    case: Case, proposal: Mapping[str, Any], raw: Mapping[str, Any], *, actor: User, now: datetime
-) -> ProposedAction:
-    """``propose_all`` for one case."""
-    return propose_all([Proposal(case, proposal, raw)], actor=actor, now=now)[0]
+@transaction.atomic
+def propose(tenant: Tenant, sent: Mapping[str, Any], raw: Mapping[str, Any], *, actor: User) -> ProposedAction:
+    """An action without a case. Unlike one that comes with a case, it is refused where it could never run: there is
+    nothing else to keep. Raises ``Denied``, ``UnknownAction``, ``ParamsInvalid``."""
+    require(actor, "propose_action", tenant)
+    known = action_types(tenant, {sent["action"]}).get(sent["action"])
+    if known is None:
+        raise UnknownAction("The tenant has no action type of this name in use.", pointer="/action")
+    amount = sent.get("amount")
+    check_request(
+        known.action_type.schema,
+        sent.get("params") or {},
+        amount=None if amount is None else str(amount),
+        currency=sent.get("currency") or None,
+    )
+    return propose_all([Proposal(tenant, None, sent, raw)], actor=actor, now=db_now())[0]
 
 
 def propose_all(proposals: Sequence[Proposal], *, actor: User, now: datetime) -> list[ProposedAction]:
-    """Store the cases' actions in the cases' own transaction. They wait for their previews, and nothing runs before.
+    """Store actions in the caller's transaction. They wait for their previews, and nothing runs before.
 
-    Whatever authority the model claims in one stays a claim. The cases are of one tenant.
+    Whatever authority the model claims in one stays a claim. They are of one tenant; the number of statements does not
+    grow with theirs.
     """
     if not proposals:
         return []
-    known = action_types(proposals[0].case.tenant, {proposal.sent["action"] for proposal in proposals})
-    actions = [_action(proposal, known, actor=actor, now=now) for proposal in proposals]
-    Content.objects.bulk_create([action.content for action in actions])
+    tenant = proposals[0].tenant
+    asked = [_asked(proposal) for proposal in proposals]
+    known = action_types(tenant, {one.name for one in asked})
+    history = customer_history(tenant, asked, now=now)
+    actions = [
+        _action(proposal, one, known, history, actor=actor, now=now)
+        for proposal, one in zip(proposals, asked, strict=True)
+    ]
+    revisions = [_revision(action, proposal) for action, proposal in zip(actions, proposals, strict=True)]
+    Content.objects.bulk_create([action.content for action in actions] + [row.content for row in revisions])
     ProposedAction.create_all_as(actor, actions, "proposed")
-    record_all(
-        [
-            Occurrence(action.case, {"action": action.name, "impact": action.impact}, subject=action.wire_id)
-            for action in actions
-        ],
-        CaseEvent.Kind.ACTION_PENDING,
-        actor,
-        at=now,
-    )
+    ActionRevision.objects.bulk_create(revisions)
+    jobs.schedule_all(actions, at=now)
     return actions
 
 
-def _action(proposal: Proposal, known: Mapping[str, KnownType], *, actor: User, now: datetime) -> ProposedAction:
+def _asked(proposal: Proposal) -> Asked:
     case, sent = proposal.case, proposal.sent
-    impact = impact_of(sent, known, domain=case.domain, is_customer_known=customer_known(case.content.text))
-    found = known.get(sent["action"])
+    return asked_for(proposal.tenant, sent, case_context(case, bool(sent.get("customer_id"))))
+
+
+def _action(
+    proposal: Proposal,
+    asked: Asked,
+    known: Mapping[str, KnownType],
+    history: History,
+    *,
+    actor: User,
+    now: datetime,
+) -> ProposedAction:
+    impact = impact_of(asked, known, history)
+    found = known.get(asked.name)
     return ProposedAction(
-        tenant=case.tenant,
-        case=case,
+        tenant=proposal.tenant,
+        case=proposal.case,
         action_type=found.action_type if found else None,
-        name=sent["action"],
-        amount=sent.get("amount"),
-        currency=sent.get("currency") or "",
+        name=asked.name,
+        amount=asked.amount,
+        currency=asked.currency,
         impact=impact.impact,
         required_approvals=impact.approvals,
+        authority_code=impact.authority_code,
         may_run_alone=impact.may_run_alone,
+        policy_version=found.action_type.policy_version if found else 0,
+        decide_minutes=impact.decide_minutes,
         proposer=actor,
         proposed_at=now,
         expires_at=now + timedelta(minutes=impact.valid_minutes),
-        content=Content(tenant=case.tenant, owner=Content.Owner.ACTION, case_id=case.pk, body=dict(proposal.raw)),
+        content=_content(proposal, asked.customer, dict(proposal.raw)),
     )
 
 
-def end_actions(case: Case, *, actor: User, now: datetime) -> int:
-    """Cancel the actions of a locked case that ended without approval; returns how many."""
-    count = 0
-    waiting = case.actions.filter(state__in=states.BEFORE_EXECUTION).select_for_update(of=("self",)).order_by("id")
-    for action in waiting.select_related("content"):
-        action.cancel()
-        action.save_as(actor, "its case ended without approval")
-        record(case, CaseEvent.Kind.ACTION_CANCELLED, actor, at=now, subject=action.wire_id, action=action.name)
-        settle_action(case, actor)
-        count += 1
-    return count
+def _revision(action: ProposedAction, proposal: Proposal) -> ActionRevision:
+    sent = proposal.sent
+    text = {
+        "params": proposal.raw.get("params") or {},
+        "amount": amount_text(action.amount, action.currency),
+        "currency": action.currency or None,
+        "customer_id": sent.get("customer_id") or None,
+    }
+    content = _content(proposal, action.content.customer_key, text)
+    return ActionRevision(
+        action=action,
+        number=action.revision,
+        author=action.proposer,
+        at=action.proposed_at,
+        content=content,
+        content_digest=content.digest(),
+    )
 
 
-def sweep_ended_cases(*, limit: int = BATCH) -> int:
-    """Cancel the actions of cases whose rejection has become final; returns how many. Until then it can be undone."""
-    now = db_now()
-    ended = Q(state=case_states.State.REJECTED, final_at__lte=now) | Q(state=case_states.State.WITHDRAWN)
-    count = 0
-    for case_id in list(
-        Case.objects.filter(ended, open_actions__gt=0, actions__state__in=states.BEFORE_EXECUTION)
-        .values_list("pk", flat=True)
-        .distinct()[:limit]
-    ):
-        with transaction.atomic():
-            case = (
-                Case.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
-                .select_related("tenant", "current_draft")
-                .filter(ended, pk=case_id, open_actions__gt=0)
-                .first()
-            )
-            if case:
-                count += end_actions(case, actor=system_actor(), now=now)
-    return count
+def _content(proposal: Proposal, customer: bytes | None, body: dict[str, Any]) -> Content:
+    return Content(
+        tenant=proposal.tenant,
+        owner=Content.Owner.ACTION,
+        case_id=proposal.case.pk if proposal.case else None,
+        body=body,
+        customer_key=customer,
+    )

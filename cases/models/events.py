@@ -34,6 +34,11 @@ class CaseEvent(models.Model):
         ACTION_UNKNOWN = "action.unknown", "Action's result unknown"
         ACTION_EXPIRED = "action.expired", "Action expired"
         ACTION_CANCELLED = "action.cancelled", "Action cancelled"
+        ACTION_SIGNED = "action.signed", "Action signed"
+        ACTION_UNSIGNED = "action.unsigned", "Approval no longer stands"
+        ACTION_EDITED = "action.edited", "Action edited"
+        ACTION_DRIFTED = "action.drifted", "Action changed since it was shown"
+        ACTION_SENT = "action.sent", "Action sent to its executor"
         AUTOMATION_STOPPED = "automation.stopped", "Automation stopped"
         AUTOMATION_RESUMED = "automation.resumed", "Automation resumed"
         EXPORT_READY = "export.ready", "Export ready"
@@ -48,6 +53,11 @@ class CaseEvent(models.Model):
             Kind.SATISFACTION,
             Kind.AUDITED,
             Kind.ACTION_CANCELLED,
+            Kind.ACTION_SIGNED,
+            Kind.ACTION_UNSIGNED,
+            Kind.ACTION_EDITED,
+            Kind.ACTION_DRIFTED,
+            Kind.ACTION_SENT,
         }
     )
 

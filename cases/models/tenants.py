@@ -70,6 +70,7 @@ class Tenant(Tracked):
             ("propose_action", "Propose actions"),
             ("view_action", "See actions, their types and authorities"),
             ("change_action", "Change action types, impact rules and authorities"),
+            ("reconcile_action", "Say what became of an action whose result is unknown"),
             ("view_review", "See reviews"),
             ("view_audit", "See the audit trail"),
             ("view_metrics", "See metrics"),

@@ -68,10 +68,15 @@ def undo(case: Case, *, actor: User, now: datetime) -> None:
         case.reopen()
     forget_decision(case)
     case.save_as(actor, "decision undone")
+    cancel_outcome(case)
+    record(case, CaseEvent.Kind.UNDONE, actor, at=now)
+
+
+def cancel_outcome(case: Case) -> None:
+    """What was about to be sent of a decision that no longer stands is not sent."""
     Delivery.objects.filter(
         event__case=case,
         event__kind__in=[*OUTCOME_KINDS, CaseEvent.Kind.DRAFT_REQUESTED],
         state=Delivery.State.PENDING,
         attempts=0,
     ).update(state=Delivery.State.CANCELLED)
-    record(case, CaseEvent.Kind.UNDONE, actor, at=now)

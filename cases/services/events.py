@@ -93,10 +93,21 @@ def record_all(
 
 
 def record_for(
-    tenant: Tenant | None, kind: CaseEvent.Kind, actor: User, *, subject: str = "", **data: Any
+    tenant: Tenant | None,
+    kind: CaseEvent.Kind,
+    actor: User,
+    *,
+    subject: str = "",
+    note: str = "",
+    at: datetime | None = None,
+    **data: Any,
 ) -> CaseEvent:
-    """Append an event that belongs to no case: a stop, an export."""
-    event = _event(tenant, kind, actor, db_now(), subject=subject, data=data)
+    """Append an event that belongs to no case: a stop, an export, an action that stands alone."""
+    content = None
+    if note:
+        content = Content(tenant=tenant, owner=Content.Owner.EVENT, body={"note": note})
+        content.save(force_insert=True)
+    event = _event(tenant, kind, actor, at or db_now(), note=content, subject=subject, data=data)
     _append([event])
     return event
 

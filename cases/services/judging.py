@@ -121,6 +121,8 @@ def _action_facts(action: dict[str, Any], provided: dict[str, Any]) -> ActionFac
         may_run_alone=provided.get("action_may_run_alone", False),
         amount=action.get("amount"),
         currency=action.get("currency", ""),
+        customer_actions=provided.get("customer_actions_30d", 0),
+        customer_amount=provided.get("customer_amount_30d", 0.0),
     )
 
 

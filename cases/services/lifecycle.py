@@ -12,7 +12,7 @@ from ..models.people import system_actor
 from ..outcome import is_final
 from ..permissions import require
 from ..states import OPEN, State
-from .decisions import forget_decision
+from .decisions import cancel_outcome, forget_decision
 from .events import nudge_deliveries, record
 
 
@@ -119,6 +119,17 @@ def resume_overdue_redrafts(*, limit: int = 500) -> int:
             record(case, CaseEvent.Kind.REDRAFT_OVERDUE, system_actor(), at=now)
             count += 1
     return count
+
+
+def fall_back(case: Case, *, actor: User, now: datetime, trigger: str) -> None:
+    """What a decided case counted on will not happen: it waits for a person again, in the caller's transaction, while
+    nobody outside has heard of the decision. ``trigger`` says why. A case that people have not decided stays as it is.
+    """
+    if case.state not in (State.APPROVED, State.AUTO_APPROVED):
+        return
+    cancel_outcome(case)
+    kind = CaseEvent.Kind.RECALLED if case.state == State.AUTO_APPROVED else CaseEvent.Kind.REOPENED
+    _return_to_people(case, kind, actor, at=now, trigger=trigger)
 
 
 def settle_action(case: Case, actor: User) -> None:

@@ -1,9 +1,12 @@
 """Changing a membership as a whole: roles, activity, absence."""
 
+from datetime import datetime
+
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 
-from ..models import Membership, User
+from ..models import Membership, Tenant, User
 from ..permissions import require
 from ..vocabulary import Role
 from .people import OwnRoles, sync_groups
@@ -38,3 +41,11 @@ def _refuse_own_roles(membership: Membership) -> None:
     stored = Membership.objects.filter(pk=membership.pk).values("roles", "is_active").first()
     if stored is None or sorted(stored["roles"]) != membership.roles or stored["is_active"] != membership.is_active:
         raise OwnRoles("You cannot change your own roles. Ask another tenant admin. Nothing was changed.")
+
+
+def stands_in_for(user: User, tenant: Tenant, now: datetime) -> list[User]:
+    """The active members of ``tenant`` who are away now and named ``user`` as their delegate."""
+    absent = Membership.objects.filter(
+        delegate=user, tenant=tenant, is_active=True, user__is_active=True, away_from__lte=now
+    ).filter(Q(away_until=None) | Q(away_until__gt=now))
+    return [membership.user for membership in absent.select_related("user").order_by("away_from", "pk")]

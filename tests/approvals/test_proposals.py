@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from approvals.models import ActionType, ImpactRule, ProposedAction
-from approvals.services.proposals import sweep_ended_cases
+from approvals.services.lifetimes import sweep_ended_cases
 from approvals.tasks import sweep
 from cases.clock import db_now, pretend_now
 from cases.models import Case, CaseEvent
@@ -144,8 +144,8 @@ def test_an_action_is_stored_with_its_case_as_it_was_proposed(world, refunds):
     }
     assert action.money == "42.10 USD"
     assert (action.proposer, action.case.open_actions) == (world.service, 1)
-    event = action.case.events.get(kind=K.ACTION_PENDING)
-    assert (event.subject, event.data) == (action.wire_id, {"action": "issue_refund", "impact": "low"})
+    assert action.revisions.get().content.text["params"] == {"order_id": "o_1"}
+    assert action.job.due_at == action.proposed_at
 
 
 def test_an_action_without_money_has_none(world):

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from approvals.services.proposals import sweep_ended_cases
+from approvals.services.lifetimes import sweep_ended_cases
 from cases.models import Case, Delivery, WebhookEndpoint
 from cases.models.people import system_actor
 from cases.services import deliveries, people, switch
