@@ -51,7 +51,7 @@ class ParamsInvalid(CountersignError):
 
     def __init__(self, errors: list[dict[str, str]], message: str = "") -> None:
         self.errors = errors
-        super().__init__(message or " ".join(error["message"] for error in errors[:3]))
+        super().__init__(message or " ".join(f"{error['pointer']}: {error['message']}" for error in errors[:3]))
 
 
 class UnknownAction(CountersignError):

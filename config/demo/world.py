@@ -14,7 +14,7 @@ from pathlib import Path
 from django.db import transaction
 from knox.models import AuthToken
 
-from approvals.services.proposals import sweep_ended_cases
+from approvals.services.lifetimes import sweep_ended_cases
 from cases.clock import db_now, pretend_now
 from cases.errors import CountersignError
 from cases.history import Tracked

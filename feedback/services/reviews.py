@@ -1,12 +1,16 @@
 """Deciding a case, and taking a decision back."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
+from approvals.services import signing
 from cases.clock import db_now
+from cases.errors import Stale
 from cases.models import Case, CaseEvent, Content, Release, User
 from cases.permissions import require
 from cases.services import decisions, lifecycle
@@ -19,28 +23,57 @@ from queues.errors import StaleClaim
 from queues.models import Claim, Entry
 from queues.services.claims import hold
 
-from ..errors import NothingToUndo, NotPending, TooLate
+from ..errors import NothingToUndo, NotPending, ReviewInvalid, TooLate
 from ..models import Review, ReviewDraft
 from ..submission import Shown, Submission, check, is_override
 
 
+@dataclass(frozen=True)
+class ActionChoice:
+    """What the reviewer does with an action of the case in the same submit: signs what stood there, or rejects it."""
+
+    action_id: UUID
+    approves: bool
+    payload_hash: bytes | None
+    reason: str = ""
+
+
 def submit(
-    case_id: UUID, submission: Submission, *, actor: User, generation: int, displayed_digest: bytes | None = None
+    case_id: UUID,
+    submission: Submission,
+    *,
+    actor: User,
+    generation: int,
+    displayed_digest: bytes | None = None,
+    choices: Sequence[ActionChoice] = (),
+    signed_in_at: datetime | None = None,
 ) -> Review:
     """Decide a case that ``actor`` holds under ``generation``; returns the review, final after the undo window.
 
-    A stale claim changes nothing; what was written is kept as a ``ReviewDraft`` and ``StaleClaim`` is raised. Raises
-    ``ReviewInvalid``, ``NotPending`` or ``Denied`` as well.
+    ``choices`` sign or reject actions of the case with the same submit, by ``approvals.services.signing`` and its
+    rules: all of it happens, or nothing. What became stale changes nothing; what was written is kept as a
+    ``ReviewDraft`` and the ``Stale`` is raised. Raises ``ReviewInvalid``, ``NotPending``, ``Denied`` and what
+    ``signing`` raises as well.
     """
     try:
-        return _submit(case_id, submission, actor=actor, generation=generation, displayed_digest=displayed_digest)
-    except StaleClaim:
+        return _submit(
+            case_id,
+            submission,
+            actor=actor,
+            generation=generation,
+            displayed_digest=displayed_digest,
+            choices=choices,
+            signed_in_at=signed_in_at,
+        )
+    except Stale:
         keep_unsent(case_id, submission, actor=actor)
+        for choice in choices:
+            signing.show_drift(choice.action_id)
         raise
 
 
 @transaction.atomic
-def _submit(case_id, submission, *, actor, generation, displayed_digest) -> Review:
+def _submit(case_id, submission, *, actor, generation, displayed_digest, choices, signed_in_at) -> Review:
     case = lifecycle.locked(case_id)
     entry = hold(case.pk, actor, generation)
     require(actor, "work_queue", entry.queue)
@@ -54,6 +87,8 @@ def _submit(case_id, submission, *, actor, generation, displayed_digest) -> Revi
     now = db_now()
     shown = shown_to(case, entry)
     counted = check(submission, shown)
+    for choice in choices:
+        _decide_action(case, choice, actor=actor, signed_in_at=signed_in_at)
     review = _store(case, entry, counted, shown, actor=actor, now=now)
     decision = decisions.Decision(
         verdict=Verdict(counted.verdict),
@@ -71,6 +106,23 @@ def _submit(case_id, submission, *, actor, generation, displayed_digest) -> Revi
     _forget_text(case, actor)
     Release.objects.filter(pk=draft.release_id).update(reviews=F("reviews") + 1)
     return review
+
+
+def _decide_action(case: Case, choice: ActionChoice, *, actor: User, signed_in_at: datetime | None) -> None:
+    """Before the case's own decision: a rejected action then is part of what was decided, and reopens nothing."""
+    if not case.actions.filter(pk=choice.action_id).exists():
+        raise ReviewInvalid("This action does not belong to the case.", pointer="/actions")
+    if choice.approves:
+        signing.approve(
+            choice.action_id,
+            actor=actor,
+            payload_hash=choice.payload_hash,
+            reason=choice.reason,
+            signed_in_at=signed_in_at,
+        )
+    else:
+        signing.reject(choice.action_id, actor=actor, payload_hash=choice.payload_hash, reason=choice.reason)
+    case.refresh_from_db(fields=["open_actions"])  # Another reading of the same locked row has counted it down.
 
 
 def is_undecided(case: Case, entry: Entry) -> bool:

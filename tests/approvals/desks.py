@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from approvals.models import ActionJob, ActionType, ApprovalAuthority, ImpactRule, ProposedAction
@@ -48,8 +49,6 @@ class Desk:
         sent: dict[str, Any] = {"action": "issue_refund", "params": {"order_id": "o_1"}} | fields
         if amount is not None:
             sent |= {"amount": amount, "currency": fields.get("currency", "USD")}
-        from decimal import Decimal
-
         parsed = sent | ({"amount": Decimal(amount)} if amount is not None else {})
         return proposals.propose(self.world.tenant, parsed, sent, actor=actor or self.world.service)
 
@@ -66,9 +65,9 @@ class Desk:
         return fresh(action)
 
 
-def make_desk(slug: str = "acme", **settings: Any) -> Desk:
+def make_desk(slug: str = "acme", *, rules: dict[str, Any] | None = None, **settings: Any) -> Desk:
     Till.clear()
-    world = make_world(slug, **{"undo_seconds": 0} | settings)
+    world = make_world(slug, rules=rules, **{"undo_seconds": 0} | settings)
     system = system_actor()
     refunds = ActionType(
         tenant=world.tenant,

@@ -1,6 +1,7 @@
 """The life of an action: previewed, signed, carried out once."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -159,7 +160,7 @@ def test_a_rejection_needs_a_reason_and_ends_it(desk, till):
 
 def test_an_edit_is_previewed_and_signed_anew_and_not_by_its_editor_alone(desk, till):
     action = desk.approve(desk.propose("4200.00"), desk.cara)
-    change = Edit({"order_id": "o_2"}, action.amount.__class__("400.00"), "USD")
+    change = Edit({"order_id": "o_2"}, Decimal("400.00"), "USD")
     edits.edit(action.pk, change, actor=desk.cara, payload_hash=bytes(action.payload_hash), reason="o_1 is closed")
     run_due()
     edited = fresh(action)
@@ -190,8 +191,6 @@ def test_an_edit_is_previewed_and_signed_anew_and_not_by_its_editor_alone(desk, 
     ],
 )
 def test_an_edit_that_cannot_be_done_is_refused(desk, params, amount, currency):
-    from decimal import Decimal
-
     action = desk.propose()
     with pytest.raises(ParamsInvalid):
         edits.edit(

@@ -1,9 +1,8 @@
 """An executor in Python for the tests: a till that pays, and remembers in rows of its own what it paid."""
 
+import json
 from collections import Counter
 from typing import Any, ClassVar
-
-import json
 
 from approvals.executors import Call, Outcome, Preview, PreviewFailed
 
