@@ -1,6 +1,5 @@
 """The kinds of action that a tenant's AI may propose, and how dangerous each is."""
 
-import jsonschema
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -11,18 +10,23 @@ from cases.models import Tenant
 from cases.models.policies import CODE, valid_condition
 from cases.vocabulary import Risk
 
+from ..schemas import SchemaInvalid, check_schema
+
 
 def valid_schema(schema: object) -> None:
     try:
-        jsonschema.Draft202012Validator.check_schema(schema)
-    except jsonschema.SchemaError as error:
-        raise ValidationError(f"Not a JSON Schema: {error.message[:200]}") from error
-    if not isinstance(schema, dict) or schema.get("type") != "object":
-        raise ValidationError('The parameters are an object: the schema says "type": "object".')
+        check_schema(schema)
+    except SchemaInvalid as error:
+        raise ValidationError(error.message) from error
 
 
 class ActionType(Tracked):
-    """``issue_refund`` and its like, with the schema of its parameters."""
+    """``issue_refund`` and its like, with the schema of its parameters and who carries it out."""
+
+    class ExecutorKind(models.TextChoices):
+        NONE = "none", "Nothing: it cannot be carried out"
+        HTTP = "http", "An HTTPS service"
+        PYTHON = "python", "Python code of this server"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="action_types")
@@ -30,12 +34,39 @@ class ActionType(Tracked):
     title = models.CharField(max_length=80)
     schema = models.JSONField(validators=[valid_schema], help_text="JSON Schema (2020-12) of its parameters.")
     is_active = models.BooleanField(default=True)
+    executor_kind = models.CharField(max_length=6, choices=ExecutorKind, default=ExecutorKind.NONE)
+    executor = models.CharField(
+        max_length=500, blank=True, default="", help_text="An HTTPS address, or a name of ACTION_EXECUTORS."
+    )
+    executor_version = models.PositiveIntegerField(
+        default=1, editable=False, help_text="Part of what is approved; raised whenever schema or executor change."
+    )
+    executor_timeout_seconds = models.PositiveSmallIntegerField(
+        "seconds for a call",
+        default=10,
+        validators=[MinValueValidator(1), MaxValueValidator(30)],
+        help_text="Address look-up, connection and answer together.",
+    )
+    honours_keys = models.BooleanField(
+        "honours idempotency keys",
+        default=False,
+        help_text="The same key twice has one effect. Only then is a request sent again whose answer was lost.",
+    )
+    executor_secret = models.CharField(max_length=100, blank=True, default="", editable=False)
+    executor_previous_secret = models.CharField(max_length=100, blank=True, default="", editable=False)
 
-    history = tracked()
+    history = tracked(excluded_fields=["executor_secret", "executor_previous_secret"])
 
     class Meta:
         default_permissions = ()
-        constraints = (models.UniqueConstraint(fields=("tenant", "name"), name="action_names_are_unique"),)
+        constraints = (
+            models.UniqueConstraint(fields=("tenant", "name"), name="action_names_are_unique"),
+            models.CheckConstraint(
+                condition=models.Q(executor_kind="none", executor="")
+                | (~models.Q(executor_kind="none") & ~models.Q(executor="")),
+                name="an_executor_has_its_address",
+            ),
+        )
 
     def __str__(self) -> str:
         return self.title
