@@ -12,6 +12,7 @@ from cases.models import Policy, Tenant, TriggerCondition, User
 from cases.rules import DEFAULT_RULES
 from cases.services import people, policies, switch
 from cases.vocabulary import Role
+from config.demo.ledger_link import LedgerLink
 from queues.models import BusinessCalendar, Queue, Reviewer, ReviewerSkill, Skill, SlaPolicy
 from queues.services.setup import save_queue
 
@@ -139,10 +140,11 @@ def _enlist(person: Person, user: User, tenant: Tenant, skills: Mapping[str, Ski
 
 
 def _authorise(plan: Plan, tenant: Tenant, users: Mapping[str, User], actor: User) -> None:
-    types = {}
+    types, ledger = {}, LedgerLink.of()
+    executor = ledger.fields(plan.slug) if ledger else {}
     for action in plan.actions:
         schema = {"type": "object", "additionalProperties": True} | dict(action.schema)
-        row = ActionType(tenant=tenant, name=action.name, title=action.title, schema=schema)
+        row = ActionType(tenant=tenant, name=action.name, title=action.title, schema=schema, **executor)
         types[action.name] = _saved(row, actor)
         for position, (condition, impact, approvals, minutes, alone) in enumerate(action.rules):
             rule = ImpactRule(
