@@ -56,7 +56,11 @@ class ActionTypeForm(TrackedForm):
             self.initial["schema"] = {"type": "object", "properties": {}, "required": []}
         if "executor" in self.fields:
             known = ", ".join(names()) or "none"
-            self.fields["executor"].widget.attrs["class"] = "vTextField"
+            self.fields["executor"].widget.attrs = {
+                "class": "vLargeTextField",
+                "maxlength": "500",
+                "spellcheck": "false",
+            }
             self.fields["executor"].help_text = (
                 "For a service its address, HTTPS and public: /preview, /execute and /lookup are put behind it. "
                 f"For Python a name that this server's settings know: {known}."

@@ -130,7 +130,9 @@ def _leaves(schema: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Mappin
 def _properties(schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], bool]]:
     required = schema.get("required", [])
     properties = schema.get("properties", {})
-    for name, node in properties.items() if isinstance(properties, Mapping) else ():
+    # What is required comes first: the database keeps no order of a schema's names.
+    named = sorted(properties.items(), key=lambda pair: pair[0] not in required) if properties else ()
+    for name, node in named:
         if isinstance(node, Mapping) and name and "__" not in name and name != REST:
             yield name, node, name in required
 

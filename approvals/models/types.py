@@ -24,7 +24,7 @@ class ActionType(Tracked):
     """``issue_refund`` and its like, with the schema of its parameters and who carries it out."""
 
     class ExecutorKind(models.TextChoices):
-        NONE = "none", "Nothing: it cannot be carried out"
+        NONE = "none", "Nothing yet"
         HTTP = "http", "An HTTPS service"
         PYTHON = "python", "Python code of this server"
 
@@ -34,9 +34,13 @@ class ActionType(Tracked):
     title = models.CharField(max_length=80)
     schema = models.JSONField(validators=[valid_schema], help_text="JSON Schema (2020-12) of its parameters.")
     is_active = models.BooleanField(default=True)
-    executor_kind = models.CharField(max_length=6, choices=ExecutorKind, default=ExecutorKind.NONE)
+    executor_kind = models.CharField("carried out by", max_length=6, choices=ExecutorKind, default=ExecutorKind.NONE)
     executor = models.CharField(
-        max_length=500, blank=True, default="", help_text="An HTTPS address, or a name of ACTION_EXECUTORS."
+        "address or name",
+        max_length=500,
+        blank=True,
+        default="",
+        help_text="An HTTPS address, or a name of ACTION_EXECUTORS.",
     )
     executor_version = models.PositiveIntegerField(
         default=1, editable=False, help_text="Part of what is approved; raised whenever schema or executor change."

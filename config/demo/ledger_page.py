@@ -32,6 +32,7 @@ caption { text-align: start; padding-bottom: 6px; }
 th, td { text-align: start; vertical-align: baseline; padding: 6px 14px 6px 0; border-bottom: 1px solid var(--line); }
 th { font-weight: 400; white-space: nowrap; }
 td { overflow-wrap: anywhere; }
+.nowrap { white-space: nowrap; }
 .number { text-align: end; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .bad { color: var(--bad); font-weight: 600; }
 code { font-size: 0.8125rem; }
@@ -92,8 +93,9 @@ def _row(entry: sqlite3.Row, home: str) -> str:
     money = f"{shown(entry['amount'])} {shown(entry['currency'])}" if entry["amount"] else "–"
     at = shown(entry["at"].replace("T", " ").removesuffix("+00:00"))
     return (
-        f"<tr><td>{at}</td><td>{shown(entry['tenant'])}</td><td>{what}</td><td>{shown(entry['subject']) or '–'}</td>"
-        f'<td class="number">{money}</td><td>{shown(entry["reference"]) or "–"}</td>'
+        f'<tr><td class="nowrap">{at}</td><td>{shown(entry["tenant"])}</td><td>{what}</td>'
+        f'<td class="nowrap">{shown(entry["subject"]) or "–"}</td>'
+        f'<td class="number">{money}</td><td class="nowrap">{shown(entry["reference"]) or "–"}</td>'
         f"<td>{_link(entry['key'], home)}</td></tr>"
     )
 
