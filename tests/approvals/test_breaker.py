@@ -77,7 +77,6 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-@pytest.mark.django_db
 def test_a_host_that_fails_is_left_alone_and_the_call_was_not_sent(receiver, settings):
     settings.OUTBOUND_ALLOW_LOOPBACK = True
     executor = HttpExecutor(receiver.url, (new_secret(),), 1.0, owner=str(uuid4()))
@@ -89,7 +88,6 @@ def test_a_host_that_fails_is_left_alone_and_the_call_was_not_sent(receiver, set
     assert len(receiver.requests) == FAILURES
 
 
-@pytest.mark.django_db
 def test_another_tenant_on_the_same_host_is_not_kept_waiting(receiver, settings):
     settings.OUTBOUND_ALLOW_LOOPBACK = True
     for owner in (str(uuid4()), str(uuid4())):
@@ -98,7 +96,6 @@ def test_another_tenant_on_the_same_host_is_not_kept_waiting(receiver, settings)
             assert executor.execute(CALL).was_sent
 
 
-@pytest.mark.django_db
 def test_a_clear_no_is_an_answer_and_no_failure(receiver, settings):
     settings.OUTBOUND_ALLOW_LOOPBACK = True
     receiver.always = answer(422, b'{"state": "failed"}', {"Content-Type": "application/json"})

@@ -14,7 +14,6 @@ from approvals.executors.http import HttpExecutor
 from cases.signing import new_secret
 from tests.cases.receiver import Behaviour, Receiver, answer, drip, hang, pour, raw, redirect
 
-pytestmark = pytest.mark.django_db
 CALL = Call(
     "act_0199aa", "issue_refund", b'{"action":"issue_refund","action_id":"act_0199aa","params":{"order_id":"o"}}'
 )
