@@ -1,9 +1,8 @@
-"""Action types, authorities and proposed actions in the back office. Nobody decides on an action here."""
+"""Authorities and proposed actions in the back office, beside the action types. Nobody decides on an action here."""
 
 import json
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
@@ -14,40 +13,16 @@ from django.utils.safestring import SafeString
 
 from cases.admin.history import HistoryPages
 from cases.admin.lists import BoundedPaginator
-from cases.admin.scoped import ReadOnlyAdmin, ScopedInline, TrackedAdmin
+from cases.admin.scoped import ReadOnlyAdmin, TrackedAdmin
 from cases.models import User
 from cases.untrusted import shown
 
-from .models import ActionType, ApprovalAuthority, ImpactRule, ProposedAction
+from .admin_types import ActionTypeAdmin, ImpactRuleInline
+from .models import ApprovalAuthority, ProposedAction
+
+__all__ = ["ActionTypeAdmin", "ApprovalAuthorityAdmin", "ImpactRuleInline", "ProposedActionAdmin"]
 
 HOLDERS_SHOWN = 100
-
-
-class ImpactRuleInline(ScopedInline):
-    model = ImpactRule
-    verbose_name_plural = "impact rules: the first that holds decides; where none does, the impact is critical"
-    fields = ("position", "condition", "impact", "approvals", "valid_minutes", "may_run_alone")
-
-    def formfield_for_dbfield(self, db_field, request, **kwargs):
-        if db_field.name == "condition":
-            kwargs["widget"] = forms.Textarea(attrs={"rows": 2, "class": "cel", "spellcheck": "false"})
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
-
-
-@admin.register(ActionType)
-class ActionTypeAdmin(TrackedAdmin):
-    view_right = "view_action"
-    change_right = "change_action"
-    inlines = (ImpactRuleInline,)
-    list_display = ("title", "name", "is_active")
-    list_filter = ("is_active",)
-    list_select_related = ("tenant",)
-    search_fields = ("title", "name")
-    fieldsets = ((None, {"fields": ("tenant", "title", "name", "is_active")}), ("Parameters", {"fields": ("schema",)}))
-
-    def get_readonly_fields(self, request: HttpRequest, obj: ActionType | None = None):
-        fixed = super().get_readonly_fields(request, obj)
-        return (*fixed, "name") if obj else fixed
 
 
 @admin.register(ApprovalAuthority)

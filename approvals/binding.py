@@ -38,6 +38,33 @@ def instant(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def request_document(
+    *,
+    action_id: str,
+    revision: int,
+    tenant: str,
+    action: str,
+    params: Mapping[str, Any],
+    amount: str | None,
+    currency: str | None,
+    customer_id: str | None,
+    executor: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What a dry run is told: what is asked for, without anything that an approval adds. ``executor`` is its version
+    and digest."""
+    return {
+        "action_id": action_id,
+        "revision": revision,
+        "tenant": tenant,
+        "action": action,
+        "params": params,
+        "amount": amount,
+        "currency": currency,
+        "customer_id": customer_id,
+        "executor": executor,
+    }
+
+
 def payload(document: Mapping[str, Any]) -> bytes:
     """The RFC 8785 bytes of a document as above."""
     return canonical(document)

@@ -29,12 +29,18 @@ def why_refused(pattern: str) -> str:
         ways = _ways_in_row(parsed)
     except ValueError:
         return "A pattern looks around or back at what it matched: that can take for ever. Write it without."
-    if ways * MAX_TEXT > MAX_STEPS:
+    if ways * _starts(parsed) > MAX_STEPS:
         return (
             "A pattern can match the same text in too many ways and would take too long. Do not repeat what repeats "
-            'itself, bound the repeats ("{1,20}" for "+"), and use few of them.'
+            'itself, begin with "^", bound the repeats ("{1,20}" for "+"), and use few of them.'
         )
     return ""
+
+
+def _starts(parsed) -> int:
+    """At how many places a match can begin: behind ``^`` at one."""
+    is_anchored = len(parsed) and parsed[0] == (op.AT, op.AT_BEGINNING) and not parsed.state.flags & re.MULTILINE
+    return 1 if is_anchored else MAX_TEXT
 
 
 def _ways_in_row(nodes) -> int:

@@ -56,12 +56,21 @@ class DemoFolder:
                 continue
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
-    def secret_key(self) -> str:
+    def secret_key(self, name: str = "secret_key") -> str:
         """Made at the first start and kept, so that a restart signs nobody out."""
-        path = self.path / "secret_key"
+        path = self.path / name
         if not path.exists():
             write_privately(path, secrets.token_urlsafe(50))
         return path.read_text().strip()
+
+    def kept_port(self, name: str) -> int:
+        """The port that ``keep_port`` wrote, or 0: any."""
+        with contextlib.suppress(OSError, ValueError):
+            return int((self.path / name).read_text())
+        return 0
+
+    def keep_port(self, name: str, port: int) -> None:
+        write_privately(self.path / name, str(port))
 
     def log(self, name: str) -> Path:
         return self.path / "logs" / f"{name}.log"

@@ -224,7 +224,7 @@ CASE_FACT_PROVIDERS = ["approvals.facts.action_facts"]
 CASE_DETAIL_PROVIDERS = ["queues.details.case_details", "approvals.details.case_details"]
 CASE_EVENT_HANDLERS = ["queues.handlers.on_events", "approvals.handlers.on_events"]
 
-# What an action type of the kind "Python" may name: name → class with preview, execute and look_up.
+# Executors in Python that an action type may name: {"name": "dotted.path.of.a.class"}, see docs/executors.md.
 ACTION_EXECUTORS: dict[str, str] = {}
 
 # --- history, security, texts ------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 from config import embedded, servers, welcome
+from config.demo import ledger
 from config.demo_folder import DemoFolder, Refused, write_privately
 from config.processes import Process, end_process, process_started
 from config.watched import Failed, Watched
@@ -93,6 +94,7 @@ class Supervisor:
     def _start(self) -> None:
         began = time.monotonic()
         self._start_servers()
+        self._start_ledger()
         self._run_step("Creating tables", "migrate", "--no-input")
         accounts = self.folder.path / "accounts.json"
         self._run_step("Loading the demo world", "demo_world", "--accounts", str(accounts))
@@ -122,6 +124,24 @@ class Supervisor:
             "PUBLIC_URL": self.url,
         }
         self._tell()
+
+    def _start_ledger(self) -> None:
+        """Where the demo's actions take effect: on the port that it had before, which its action types know."""
+        port = _free_port(self.folder.kept_port("ledger_port"))
+        self.folder.keep_port("ledger_port", port)
+        self.environment |= {
+            ledger.URL_VARIABLE: f"http://{HOST}:{port}",
+            ledger.KEY_VARIABLE: self.folder.secret_key("ledger_key"),
+        }
+        command = ["--port", str(port), "--data", str(self.folder.path / "ledger"), "--home", self.url]
+        process = Process(
+            "The ledger",
+            [sys.executable, "-m", "config.demo.ledger", *command],
+            log=self.folder.log("ledger"),
+            env=self._child_environment(),
+            folder=PROJECT,
+        )
+        self._launch(Watched(process, essential=False))
 
     def _run_step(self, what: str, command: str, *arguments: str) -> None:
         """One management command, to its end."""
@@ -232,7 +252,8 @@ class Supervisor:
     def _announce(self, accounts: dict[str, Any]) -> None:
         found = servers.find(self.environment, self.folder.path)
         ready = {"url": self.url, "database_url": found.database_url, "broker_url": found.broker_url, **accounts}
-        for line in welcome.lines(self.url, accounts):
+        ready["ledger_url"] = self.environment[ledger.URL_VARIABLE]
+        for line in welcome.lines(self.url, accounts, ledger_url=ready["ledger_url"]):
             self.say(line)
         if self.options.ready_file:
             write_privately(self.options.ready_file, json.dumps(ready, indent=2))
@@ -283,6 +304,14 @@ def _require_port(port: int) -> int:
                 f'Port {port} is taken: stop what listens there, or choose another: `make demo ARGS="--port 8001"`.'
             ) from None
         return int(probe.getsockname()[1])
+
+
+def _free_port(wanted: int) -> int:
+    """``wanted`` if nothing listens there, else any."""
+    try:
+        return _require_port(wanted)
+    except Refused:
+        return _require_port(0)
 
 
 def _liveness(url: str) -> str:

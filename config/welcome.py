@@ -9,7 +9,7 @@ FIRST_CASE = {"domain": "billing", "user_question": "Refund after 40 days?", "mo
 FIRST_TENANT = "acme"
 
 
-def lines(url: str, accounts: Mapping[str, Any]) -> Iterator[str]:
+def lines(url: str, accounts: Mapping[str, Any], *, ledger_url: str = "") -> Iterator[str]:
     """``accounts`` is what `demo_world` wrote: users with role, tenant and password; tenants with a token each."""
     rows = [("Account", "Role", "Tenant", "Password")]
     rows += [
@@ -18,6 +18,8 @@ def lines(url: str, accounts: Mapping[str, Any]) -> Iterator[str]:
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     yield f"\nCountersign runs at {url}/\n"
+    if ledger_url:
+        yield f"What approved actions really did, its ledger: {ledger_url}/\n"
     for row in rows:
         yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
     tenants = accounts["tenants"]

@@ -101,7 +101,7 @@ def executor_of(action_type: Any) -> Executor:
             )
         case "python":
             return python_executor(action_type.executor, seconds=action_type.executor_timeout_seconds)
-        case "none":
-            raise NoExecutor(f"{action_type.title} has no executor: choose one on its page.")
+        case "manual":
+            raise NoExecutor(f"{action_type.title} is carried out by hand: there is nothing to call.")
         case _:
             raise NoExecutor(f"The executor of {action_type.title} lacks its address or its secret: open its page.")

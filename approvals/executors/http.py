@@ -7,13 +7,13 @@ What is sent: ``docs/executors.md``. The address that was typed is as untrusted 
 import secrets as random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import rfc8785
 from django.conf import settings
 
-from cases.clock import db_now
 from cases.outbound import Answer, OutboundFailed, OutboundRefused, post
 from cases.signing import signature_headers
 
@@ -107,5 +107,5 @@ class HttpExecutor:
             "Accept": "application/json",
             "User-Agent": "Countersign/1",
             "Idempotency-Key": call.action_id,
-            **signature_headers(message_id, db_now(), body, self.secrets),
+            **signature_headers(message_id, datetime.now(UTC), body, self.secrets),
         }

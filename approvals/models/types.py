@@ -1,6 +1,5 @@
 """The kinds of action that a tenant's AI may propose, and how dangerous each is."""
 
-import jsonschema
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -12,14 +11,14 @@ from cases.models import Tenant
 from cases.models.policies import CODE, valid_condition
 from cases.vocabulary import Risk
 
+from ..schemas import SchemaInvalid, check_schema
+
 
 def valid_schema(schema: object) -> None:
     try:
-        jsonschema.Draft202012Validator.check_schema(schema)
-    except jsonschema.SchemaError as error:
-        raise ValidationError(f"Not a JSON Schema: {error.message[:200]}") from error
-    if not isinstance(schema, dict) or schema.get("type") != "object":
-        raise ValidationError('The parameters are an object: the schema says "type": "object".')
+        check_schema(schema)
+    except SchemaInvalid as error:
+        raise ValidationError(error.message) from error
 
 
 class ActionType(Tracked):
@@ -30,46 +29,51 @@ class ActionType(Tracked):
 
     class ExecutorKind(models.TextChoices):
         MANUAL = "manual", "A person, by hand"
-        PYTHON = "python", "Python, in this installation"
-        HTTP = "http", "HTTPS endpoint"
+        HTTP = "http", "An HTTPS service"
+        PYTHON = "python", "Python code of this server"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="action_types")
     name = models.CharField(max_length=50, validators=[CODE], help_text="As the AI names it, for example issue_refund.")
     title = models.CharField(max_length=80)
     schema = models.JSONField(validators=[valid_schema], help_text="JSON Schema (2020-12) of its parameters.")
-    executor_kind = models.CharField(max_length=6, choices=ExecutorKind, default=ExecutorKind.MANUAL)
-    executor = models.CharField(
-        max_length=500,
-        blank=True,
-        default="",
-        help_text="An HTTPS address, or a name from the setting ACTION_EXECUTORS. Empty for work by hand.",
-    )
-    executor_secret = models.CharField(
-        max_length=100, blank=True, default="", help_text="Signs each call to an HTTPS endpoint."
-    )
-    executor_previous_secret = models.CharField(
-        max_length=100, blank=True, default="", help_text="Signs too, while an executor changes over."
-    )
-    executor_timeout_seconds = models.PositiveSmallIntegerField(
-        default=10,
-        validators=[MinValueValidator(1), MaxValueValidator(30)],
-        help_text="For one whole call, looking up the name included.",
-    )
-    honours_keys = models.BooleanField(
-        default=False,
-        help_text="The executor does nothing twice under one idempotency key, so that a call without an answer may be "
-        "sent again.",
-    )
     executor_version = models.PositiveIntegerField(default=0, editable=False)
     policy_version = models.PositiveIntegerField(default=0, editable=False)
     is_active = models.BooleanField(default=True)
+    executor_kind = models.CharField("carried out by", max_length=6, choices=ExecutorKind, default=ExecutorKind.MANUAL)
+    executor = models.CharField(
+        "address or name",
+        max_length=500,
+        blank=True,
+        default="",
+        help_text="An HTTPS address, or a name of ACTION_EXECUTORS.",
+    )
+    executor_timeout_seconds = models.PositiveSmallIntegerField(
+        "seconds for a call",
+        default=10,
+        validators=[MinValueValidator(1), MaxValueValidator(30)],
+        help_text="Address look-up, connection and answer together.",
+    )
+    honours_keys = models.BooleanField(
+        "honours idempotency keys",
+        default=False,
+        help_text="The same key twice has one effect. Only then is a request sent again whose answer was lost.",
+    )
+    executor_secret = models.CharField(max_length=100, blank=True, default="", editable=False)
+    executor_previous_secret = models.CharField(max_length=100, blank=True, default="", editable=False)
 
     history = tracked(excluded_fields=["executor_secret", "executor_previous_secret"])
 
     class Meta:
         default_permissions = ()
-        constraints = (models.UniqueConstraint(fields=("tenant", "name"), name="action_names_are_unique"),)
+        constraints = (
+            models.UniqueConstraint(fields=("tenant", "name"), name="action_names_are_unique"),
+            models.CheckConstraint(
+                condition=models.Q(executor_kind="manual", executor="")
+                | (~models.Q(executor_kind="manual") & ~models.Q(executor="")),
+                name="an_executor_has_its_address",
+            ),
+        )
 
     def __str__(self) -> str:
         return self.title

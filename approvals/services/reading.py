@@ -12,8 +12,8 @@ from cases.services.judging import customer_known
 from .. import binding
 from ..facts import Asked, KnownType, asked_for, customer_history, impact_of, rules_of
 from ..impact import Impact
-from ..models import ActionRevision, ActionType, ProposedAction
-from .types import executor_digest
+from ..models import ActionRevision, ProposedAction
+from .types import executor_part
 
 
 def locked(action_id: UUID) -> ProposedAction:
@@ -47,22 +47,18 @@ def revision_of(action: ProposedAction) -> ActionRevision:
 
 
 def request_document(action: ProposedAction, revision: ActionRevision) -> dict[str, Any]:
-    """What a dry run is told: what is asked for, without anything that an approval adds."""
-    return {
-        "action_id": action.wire_id,
-        "revision": action.revision,
-        "tenant": action.tenant.slug,
-        "action": action.name,
-        "params": revision.content.text.get("params", {}),
-        "amount": binding.amount_text(action.amount, action.currency),
-        "currency": action.currency or None,
-        "customer_id": revision.content.text.get("customer_id"),
-        "executor": executor_part(action.action_type),
-    }
-
-
-def executor_part(action_type: ActionType) -> dict[str, Any]:
-    return {"version": action_type.executor_version, "digest": executor_digest(action_type)}
+    """What a dry run of the action is told."""
+    return binding.request_document(
+        action_id=action.wire_id,
+        revision=action.revision,
+        tenant=action.tenant.slug,
+        action=action.name,
+        params=revision.content.text.get("params", {}),
+        amount=binding.amount_text(action.amount, action.currency),
+        currency=action.currency or None,
+        customer_id=revision.content.text.get("customer_id"),
+        executor=executor_part(action.action_type),
+    )
 
 
 def payload_document(

@@ -24,7 +24,8 @@ from ..models import Case, CaseEvent, Delivery, User, WebhookEndpoint
 from ..outbound import OutboundRefused
 from ..rights import rights_of
 from ..services import webhooks
-from ..services.deliveries import RETRY_DELAYS, new_secret, resend
+from ..services.deliveries import RETRY_DELAYS, resend
+from ..signing import new_secret
 from .fields import ChecksField
 from .forms import TrackedForm
 from .lists import BoundedPaginator

@@ -15,10 +15,8 @@ not: it would hold back that very action's events. One that was given up does no
 ``countersign-gap: 1``, which tells the receiver to read the case.
 """
 
-import base64
 import json
 import random
-import secrets
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -32,7 +30,6 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, Min, Q, QuerySet
-from standardwebhooks import Webhook
 
 from ..clock import db_now
 from ..errors import IllegalState
@@ -41,6 +38,7 @@ from ..models import CaseEvent, Delivery, User, WebhookEndpoint
 from ..models.people import system_actor
 from ..outbound import OutboundFailed, OutboundRefused, post
 from ..permissions import require
+from ..signing import signature_headers
 from .events import nudge_deliveries
 from .lifecycle import locked
 
@@ -224,23 +222,17 @@ def _ours(lease: Lease) -> QuerySet[Delivery]:
 def _request(delivery: Delivery, has_gap: bool, now: datetime) -> tuple[bytes, dict[str, str]]:
     event, endpoint = delivery.event, delivery.endpoint
     text = json.dumps(event_body(event, now=now), ensure_ascii=False, separators=(",", ":"))
-    at = now.astimezone(UTC)  # standardwebhooks reads any other zone's wall clock as if it were UTC.
+    body = text.encode()
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "Countersign/1",
-        "webhook-id": event.wire_id,
-        "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": " ".join(
-            Webhook(secret).sign(event.wire_id, at, text)
-            for secret in (endpoint.secret, endpoint.previous_secret)
-            if secret
-        ),
+        **signature_headers(event.wire_id, now, body, (endpoint.secret, endpoint.previous_secret)),
     }
     if event.case and event.case.traceparent:
         headers["traceparent"] = event.case.traceparent
     if has_gap:
         headers["countersign-gap"] = "1"
-    return text.encode(), headers
+    return body, headers
 
 
 def send(attempt: Attempt, *, call_seconds: float = CALL_SECONDS) -> Result:
@@ -377,11 +369,6 @@ def resend(delivery_id: UUID, *, actor: User) -> Delivery:
     delivery.save(update_fields=["state", "attempts", "next_attempt_at"])
     transaction.on_commit(nudge_deliveries)
     return delivery
-
-
-def new_secret() -> str:
-    """A signing secret by the Standard Webhooks rules: ``whsec_`` and 32 random bytes in base64."""
-    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 @dataclass(frozen=True)

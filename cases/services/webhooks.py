@@ -21,8 +21,9 @@ from ..clock import db_now
 from ..models import CaseEvent, Delivery, User, WebhookEndpoint
 from ..outbound import OutboundRefused, checked_url, is_public
 from ..permissions import require
+from ..signing import new_secret
 from . import deliveries
-from .deliveries import Attempt, Lease, Result, new_secret
+from .deliveries import Attempt, Lease, Result
 from .events import nudge_deliveries
 
 PING = "webhook.ping"

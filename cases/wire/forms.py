@@ -1,5 +1,6 @@
 """The strict parser for JSON that people type into admin forms."""
 
+import json
 from typing import Any
 
 from django import forms
@@ -9,6 +10,13 @@ from django.forms.fields import InvalidJSONInput, JSONString
 from .parser import WireError, parse_json
 
 MAX_FORM_BYTES = 200_000
+
+
+class IndentedJSON(json.JSONEncoder):
+    """``encoder=IndentedJSON`` shows a field's value over several lines, as people write it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs | {"indent": 2})
 
 
 class StrictJSONFormField(forms.JSONField):

@@ -13,28 +13,24 @@ Without Valkey nothing is limited: a case that is turned away is lost to its cal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from math import ceil
 from typing import Any
 
 import structlog
-from django.conf import settings
 from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
-from redis import Redis, RedisError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from redis import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from ..models import Tenant, User
+from ..valkey import client as _valkey
 
 log = structlog.get_logger(__name__)
 
 WINDOW_SECONDS = 60
 DEFAULT_LIMIT = Tenant._meta.get_field("requests_per_minute").default
 
-CALL_SECONDS = 0.1  # for Valkey to take a connection, and to answer
 QUIET_SECONDS = 5.0  # After a failure it is left alone so long: requests do not queue up behind a dead server.
 
 # The window's first request opens it; the limit is read from the database once in each window and kept beside.
@@ -132,14 +128,3 @@ def limit_of(user: User) -> int:
     """Requests a minute for each token of ``user``: their tenant's setting, the highest where they have several."""
     tenants = Tenant.objects.filter(is_active=True, memberships__user=user, memberships__is_active=True)
     return tenants.aggregate(limit=Max("requests_per_minute"))["limit"] or DEFAULT_LIMIT
-
-
-@cache
-def _valkey() -> Redis:
-    """Clients of their own on the cache's server: Django's waits for a silent one for ever."""
-    return Redis.from_url(
-        settings.CACHES["default"]["LOCATION"],
-        socket_timeout=CALL_SECONDS,
-        socket_connect_timeout=CALL_SECONDS,
-        retry=Retry(NoBackoff(), 1),  # A pooled connection may have died with the server that it led to.
-    )

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from guardian.shortcuts import assign_perm
-
 from approvals.models import ActionType, ApprovalAuthority, ImpactRule
+from approvals.services import authorities
+from approvals.services.types import publish
 from cases.history import Tracked
 from cases.models import Policy, Tenant, TriggerCondition, User
 from cases.rules import DEFAULT_RULES
 from cases.services import people, policies, switch
 from cases.vocabulary import Role
+from config.demo.ledger_link import LedgerLink
 from queues.models import BusinessCalendar, Queue, Reviewer, ReviewerSkill, Skill, SlaPolicy
 from queues.services.setup import save_queue
 
@@ -139,10 +140,11 @@ def _enlist(person: Person, user: User, tenant: Tenant, skills: Mapping[str, Ski
 
 
 def _authorise(plan: Plan, tenant: Tenant, users: Mapping[str, User], actor: User) -> None:
-    types = {}
+    types, ledger = {}, LedgerLink.of()
+    executor = ledger.fields(plan.slug) if ledger else {}
     for action in plan.actions:
         schema = {"type": "object", "additionalProperties": True} | dict(action.schema)
-        row = ActionType(tenant=tenant, name=action.name, title=action.title, schema=schema)
+        row = ActionType(tenant=tenant, name=action.name, title=action.title, schema=schema, **executor)
         types[action.name] = _saved(row, actor)
         for position, (condition, impact, approvals, minutes, alone) in enumerate(action.rules):
             rule = ImpactRule(
@@ -155,6 +157,7 @@ def _authorise(plan: Plan, tenant: Tenant, users: Mapping[str, User], actor: Use
                 may_run_alone=alone,
             )
             _saved(rule, actor)
+        publish(row, actor=actor, reason=REASON)
     for sketch in plan.authorities:
         authority = ApprovalAuthority(
             tenant=tenant,
@@ -167,7 +170,7 @@ def _authorise(plan: Plan, tenant: Tenant, users: Mapping[str, User], actor: Use
         )
         _saved(authority, actor)
         for role in sketch.held_by:
-            assign_perm("approvals.exercise", people.role_group(tenant, role), authority)
+            authorities.grant(authority, people.role_group(tenant, role), actor=actor, reason=REASON)
         for person in plan.people:
             if sketch.code in person.exercises:
-                assign_perm("approvals.exercise", users[person.username], authority)
+                authorities.grant(authority, users[person.username], actor=actor, reason=REASON)

@@ -25,6 +25,7 @@ from cases.vocabulary import Role, Verdict
 from cases.wire.intake import parse_draft, parse_intake
 from config.demo import accounts
 from config.demo.acme import ACME
+from config.demo.ledger_link import LedgerLink, follow
 from config.demo.skylark import SKYLARK
 from config.demo.stories import STORIES
 from config.demo.story import NewDraft, Reopened, Review, Step, Story, WantsPerson, Withdrawn
@@ -61,6 +62,8 @@ def load(path: Path, *, progress: Progress = lambda done, total: None) -> bool:
     """
     people = accounts.people_of(PLANS)
     names = [account.username for account in people]
+    if ledger := LedgerLink.of():
+        follow(ledger, [plan.slug for plan in PLANS])
     known = set(User.objects.filter(email__in=[account.email for account in people]).values_list("username", flat=True))
     if known >= set(names) and (document := accounts.read(path)) and set(document["users"]) >= set(names):
         return False

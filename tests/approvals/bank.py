@@ -4,6 +4,7 @@ It honours no keys by itself, so that a second effect would show; ``honours_keys
 first booking. ``kill`` ends a process before or after a booking, as if it had died in the middle of its call.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -26,10 +27,8 @@ class Bank:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                try:
+                with contextlib.suppress(BrokenPipeError):  # The caller may be dead.
                     self._say(bank.answer(self.path.rpartition("/")[2], self.headers["Idempotency-Key"], body))
-                except BrokenPipeError:
-                    pass  # The caller is dead.
 
             def _say(self, document: dict[str, Any]) -> None:
                 data = json.dumps(document).encode()

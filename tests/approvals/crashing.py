@@ -1,8 +1,8 @@
 """A worker that dies where it is told to: ``python -m tests.approvals.crashing``.
 
-Reads one line for each worker wanted, the name of the place where it kills itself with SIGKILL or ``-``; forks a process,
-says its id, waits for a second line, and lets it do what is due until nothing is; then says how it ended. The functions of the product run unchanged; only
-the end of the process is put before or after them.
+Reads one line for each worker wanted, the name of the place where it kills itself with SIGKILL or ``-``; forks a
+process, says its id, waits for a second line, and lets it do what is due until nothing is; then says how it ended. The
+functions of the product run unchanged; only the end of the process is put before or after them.
 """
 
 import os

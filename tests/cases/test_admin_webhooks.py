@@ -13,7 +13,7 @@ from cases.models import CaseEvent, Delivery, Denial, User, WebhookEndpoint
 from cases.models.people import system_actor
 from cases.permissions import Denied
 from cases.services import deliveries, webhooks
-from cases.services.deliveries import new_secret
+from cases.signing import new_secret
 from cases.vocabulary import Role
 from tests.worlds import SURE, World, make_world
 

@@ -20,8 +20,9 @@ from cases.models.people import system_actor
 from cases.permissions import Denied
 from cases.services import decisions, deliveries, events, lifecycle
 from cases.services.decisions import Decision
-from cases.services.deliveries import Result, backlog, begin, finish, lease_due, new_secret, resend, retry_delay, send
+from cases.services.deliveries import Result, backlog, begin, finish, lease_due, resend, retry_delay, send
 from cases.services.people import assign_roles, create_tenant, ensure_system_actor
+from cases.signing import new_secret
 from cases.vocabulary import Verdict
 from config.celery import app
 

@@ -21,7 +21,7 @@ from cases.models.people import system_actor
 from cases.permissions import TENANT_RIGHTS, Denied, allowed
 from cases.rights import read_rights
 from cases.services.audit import keep_denial
-from cases.services.deliveries import new_secret
+from cases.signing import new_secret
 from cases.vocabulary import Role
 from config.home import home_of
 from queues.models import BusinessCalendar, Entry, Queue, Reviewer, ReviewerSkill, Skill, SlaPolicy

@@ -20,6 +20,7 @@ from approvals.services.lifetimes import sweep_ended_cases
 from cases.models import Case, Delivery, WebhookEndpoint
 from cases.models.people import system_actor
 from cases.services import deliveries, people, switch
+from cases.signing import new_secret
 from tests.worlds import World, make_world
 
 SCRIPT = Path(__file__).resolve().parents[2] / "docs" / "examples" / "agent_flow.py"
@@ -121,7 +122,7 @@ def test_the_flow_goes_on_when_the_webhook_calls(flow: Flow, world: World, live_
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     endpoint = WebhookEndpoint(
-        tenant=world.tenant, url=f"http://127.0.0.1:{port}/", secret=deliveries.new_secret(), kinds=["case.decided"]
+        tenant=world.tenant, url=f"http://127.0.0.1:{port}/", secret=new_secret(), kinds=["case.decided"]
     )
     endpoint.save_as(system_actor(), "test")
     # Polls are a minute apart: only the webhook can wake it in time.
@@ -168,7 +169,7 @@ def signed(secret: str, at: datetime, body: bytes = BODY) -> dict[str, str]:
 
 
 def test_a_genuine_webhook_is_read_also_while_secrets_change_over(example: ModuleType):
-    old, new, now = deliveries.new_secret(), deliveries.new_secret(), datetime.now(UTC)
+    old, new, now = new_secret(), new_secret(), datetime.now(UTC)
     headers = signed(new, now)
     assert example.verified(BODY, headers, new)["type"] == "case.decided"
     headers["webhook-signature"] += " " + signed(old, now)["webhook-signature"]
@@ -177,9 +178,9 @@ def test_a_genuine_webhook_is_read_also_while_secrets_change_over(example: Modul
 
 @pytest.mark.parametrize("wrong", ["secret", "body", "id", "late", "early"])
 def test_a_webhook_that_is_not_genuine_is_refused(example: ModuleType, wrong: str):
-    secret, now = deliveries.new_secret(), datetime.now(UTC)
+    secret, now = new_secret(), datetime.now(UTC)
     shift = {"late": timedelta(minutes=-6), "early": timedelta(minutes=6)}.get(wrong, timedelta())
-    headers = signed(deliveries.new_secret() if wrong == "secret" else secret, now + shift)
+    headers = signed(new_secret() if wrong == "secret" else secret, now + shift)
     if wrong == "id":
         headers["webhook-id"] = "evt_2"
     with pytest.raises(ValueError):

@@ -19,8 +19,9 @@ from cases.clock import db_now
 from cases.event_bodies import event_body
 from cases.models import CaseEvent
 from cases.models.people import system_actor
-from cases.services import deliveries, lifecycle, switch
+from cases.services import lifecycle, switch
 from cases.services.people import issue_token
+from cases.signing import new_secret
 from cases.wire import examples
 from cases.wire.documents import BY_STATUS
 from cases.wire.fields import AwareDateTimeField, CurrencyField, JSONObjectField, MoneyField, StrictURLField
@@ -115,7 +116,7 @@ def test_the_verification_in_the_guide_takes_what_is_genuine_and_nothing_else(na
     (code,) = [block for block in blocks(GUIDE, "python") if f"def {name}(" in block]
     scope: dict[str, Any] = {}
     exec(compile(code, "integration.md", "exec"), scope)
-    verify, secret, body = scope[name], deliveries.new_secret(), b'{"type": "case.opened"}'
+    verify, secret, body = scope[name], new_secret(), b'{"type": "case.opened"}'
     at = datetime.now(UTC)
     headers = {
         "webhook-id": "evt_1",

@@ -126,7 +126,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 def test_demo_starts_stops_restarts_and_recovers(demo: Demo) -> None:
     """One walk, since each start takes seconds: start, be refused beside it, Ctrl-C, start, `kill -9`, start, stop."""
     ready = demo.start()
-    assert set(ready) >= {"url", "database_url", "broker_url", "users", "tenants"}
+    assert set(ready) >= {"url", "database_url", "broker_url", "users", "tenants", "ledger_url"}
+    ledger = ready["ledger_url"]
+    assert "<h1>Ledger</h1>" in read_page(ledger) and ledger in demo.said()
     assert demo.ready_file.stat().st_mode & 0o077 == 0
     demo.call(ready, "POST", CASE)
     cases = demo.count_cases(ready)
@@ -149,6 +151,7 @@ def test_demo_starts_stops_restarts_and_recovers(demo: Demo) -> None:
 
     ready = demo.start()
     assert ready["tenants"]["acme"]["token"] == token
+    assert ready["ledger_url"] == ledger
     assert demo.count_cases(ready) >= cases
     assert demo.end(signal.SIGKILL) == -signal.SIGKILL
     demo.ready_file.unlink()
@@ -159,6 +162,11 @@ def test_demo_starts_stops_restarts_and_recovers(demo: Demo) -> None:
         assert demo.end(signal.SIGTERM) == 0  # An open connection does not hold up the end.
     assert demo.processes() == {}
     assert "Traceback" not in demo.said()
+
+
+def read_page(url: str) -> str:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as response:
+        return response.read().decode()
 
 
 def test_ctrl_c_while_starting_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from cases.clock import db_now
 from cases.models import CaseEvent, Delivery, WebhookEndpoint
 from cases.models.people import system_actor
 from cases.services import deliveries, people
-from cases.services.deliveries import new_secret
+from cases.signing import new_secret
 from config.invariants import broken
 from feedback.models import Review
 from feedback.services import reviews
