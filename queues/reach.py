@@ -24,7 +24,7 @@ class _Enough(Exception):
 
 
 def unreachable(queues: Iterable[QueueFacts]) -> dict[str, list[str]]:
-    """The queues that no case can reach by routing, by slug, each with those that take its cases before it.
+    """The queues that no case can reach by routing, by slug, each with those that are enough to take all of its cases.
 
     An empty list: its conditions contradict what any case can be. The fallback comes after all others and takes
     anything, so that a queue without conditions puts it out of reach.
@@ -34,17 +34,27 @@ def unreachable(queues: Iterable[QueueFacts]) -> dict[str, list[str]]:
     boxes = [_box(queue, sides) for queue in known]
     found = {}
     for place, queue in enumerate(known):
-        before = [
-            (other.slug, box)
+        before = {
+            other.slug: box
             for other, box in zip(known[:place], boxes[:place], strict=True)
             if all(map(frozenset.intersection, box, boxes[place]))
-        ]
+        }
         try:
-            if not _is_left(boxes[place], [box for _, box in before], [STEPS]):
-                found[queue.slug] = [slug for slug, _ in before]
+            if not _is_left(boxes[place], list(before.values()), [STEPS]):
+                found[queue.slug] = _needed(boxes[place], before)
         except _Enough:
             continue
     return found
+
+
+def _needed(box: Box, before: dict[str, Box]) -> list[str]:
+    """The slugs of ``before`` without which something of ``box`` would be left; the later ones go first."""
+    needed = dict(before)
+    for slug in reversed(before):
+        rest = [other for name, other in needed.items() if name != slug]
+        if not _is_left(box, rest, [STEPS]):
+            del needed[slug]
+    return list(needed)
 
 
 def _sides(queues: Sequence[QueueFacts]) -> Box:
