@@ -222,7 +222,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BULK_BYTES + 1  # The strict parser refuses ea
 
 CASE_FACT_PROVIDERS = ["approvals.facts.action_facts"]
 CASE_DETAIL_PROVIDERS = ["queues.details.case_details", "approvals.details.case_details"]
-CASE_EVENT_HANDLERS = ["queues.handlers.on_events", "approvals.handlers.on_events"]
+# In this order: a case's action is stored before its queue is chosen, since its authority has a say in that.
+CASE_EVENT_HANDLERS = ["approvals.handlers.on_events", "queues.handlers.on_events"]
+# The same seam sideways: what queues ask of approvals, which they may not import.
+QUEUE_AUTHORITIES = {"needed": "approvals.routing.needed_authorities", "codes": "approvals.routing.authority_codes"}
 
 # Executors in Python that an action type may name: {"name": "dotted.path.of.a.class"}, see docs/executors.md.
 ACTION_EXECUTORS: dict[str, str] = {}

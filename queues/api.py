@@ -15,6 +15,7 @@ from cases.wire import examples
 from cases.wire.fields import StrictCharField, StrictIntegerField, StrictSerializer
 from cases.wire.idempotency import HEADER, idempotent
 from cases.wire.openapi import WireIdField
+from cases.wire.queries import check_query
 
 from .services import claims
 from .services.health import queue_health
@@ -89,6 +90,7 @@ class QueueListView(APIView):
 
     @extend_schema(operation_id="queues_list", responses=QueueListSerializer)
     def get(self, request: Request) -> Response:
+        check_query(request, paged=False)
         return Response({"results": queue_health(tenants_of(request.user, "view_queue"))})
 
 

@@ -1,24 +1,45 @@
 """A tenant's settings. Making one is the platform's own business."""
 
+import re
+
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from ..models import Tenant
 from ..rights import rights_of
 from ..services.people import create_tenant
+from ..wire.intake import LANGUAGE
+from .forms import TrackedForm
 from .scoped import TrackedAdmin
+
+
+class TenantForm(TrackedForm):
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        if "fallback_language" in self.fields:
+            self.fields[
+                "fallback_language"
+            ].help_text = "For example en or de-AT. Cases that name no language go to its queues."
+
+    def clean_fallback_language(self) -> str:
+        language = self.cleaned_data["fallback_language"]
+        if not re.fullmatch(LANGUAGE, language):
+            raise ValidationError("Write a language as a BCP 47 tag, for example en or de-AT.")
+        return language
 
 
 @admin.register(Tenant)
 class TenantAdmin(TrackedAdmin):
     view_right = "view_tenant"
     change_right = "change_tenant"
+    form = TenantForm
     tenant_path = "pk"
     list_display = ("name", "slug", "time_zone", "undo_seconds", "redraft_minutes", "is_active")
     list_filter = ("is_active",)
     search_fields = ("name", "slug")
     fieldsets = (
-        (None, {"fields": ("name", "slug", "time_zone", "is_active")}),
+        (None, {"fields": ("name", "slug", "time_zone", "fallback_language", "is_active")}),
         ("Decisions and new drafts", {"fields": ("undo_seconds", "redraft_minutes", "max_drafts")}),
     )
 

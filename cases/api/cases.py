@@ -123,6 +123,7 @@ class TimelineView(APIView):
     @extend_schema(responses=TimelineSerializer, examples=examples.TIMELINE)
     def get(self, request: Request, case_id: str) -> Response:
         case = case_or_404(request, case_id)
+        check_query(request, paged=False)
         events = case.events.select_related("actor", "note").order_by("id")[:TIMELINE_AT_MOST]
         is_staff = request.user.is_person
         if not is_staff:

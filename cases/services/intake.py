@@ -23,7 +23,7 @@ from ..models.content import SEARCHED_CHARACTERS
 from ..permissions import require
 from ..states import State
 from ..vocabulary import Verdict
-from ..wire.intake import Intake
+from ..wire.intake import Intake, trace_of
 from .events import Occurrence, record, record_all
 from .judging import Judged, has_draft, judge, kind_of
 from .lifecycle import NotOpen, locked
@@ -210,7 +210,7 @@ def _case(intake: Intake, judged: Judged, *, actor: User, tenant: Tenant, purpos
         wanted_by=intake.get("sla_deadline"),
         open_actions=1 if intake.get("proposed_action") else 0,
         tags=intake.get("tags", []),
-        trace_id=intake.get("trace_id", ""),
+        trace_id=intake.get("trace_id") or trace_of(intake.get("traceparent", "")),
         traceparent=intake.get("traceparent", ""),
         resume_token=intake.get("resume_token", ""),
     )

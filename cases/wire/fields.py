@@ -19,6 +19,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 from .. import currencies
+from ..untrusted import is_unseen
 from .parser import MAX_INTEGER
 
 _MAX_UNKNOWN = 20
@@ -65,7 +66,10 @@ def _unknown(message: str) -> ErrorDetail:
 
 
 class StrictCharField(serializers.CharField):
-    """A text, kept exactly as it was sent; white space alone counts as blank. NUL and lone surrogates are refused."""
+    """A text, kept exactly as it was sent; NUL and lone surrogates are refused.
+
+    What shows nothing counts as blank: white space, zero-width characters, alone or together.
+    """
 
     default_error_messages = {
         "invalid": "Send a text.",
@@ -78,7 +82,7 @@ class StrictCharField(serializers.CharField):
         super().__init__(max_length=max_length, trim_whitespace=False, **kwargs)
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
-        if not self.allow_blank and isinstance(data, str) and not data.strip():
+        if not self.allow_blank and isinstance(data, str) and _is_blank(data):
             self.fail("blank")
         return super().run_validation(data)
 
@@ -86,6 +90,10 @@ class StrictCharField(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return data
+
+
+def _is_blank(text: str) -> bool:
+    return all(character.isspace() or is_unseen(character) for character in text)
 
 
 class StrictIntegerField(serializers.IntegerField):

@@ -30,6 +30,11 @@ LANGUAGE = r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*"
 TRACEPARENT = r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"  # W3C Trace Context, version 00.
 
 
+def trace_of(traceparent: str) -> str:
+    """The trace's id in a ``traceparent``: 32 hex digits; nothing where there is none or it is all zeros."""
+    return traceparent[3:35] if traceparent[3:35].strip("0") else ""
+
+
 def optional_text(length: int) -> StrictCharField:
     return StrictCharField(max_length=length, required=False, allow_null=True, allow_blank=True)
 

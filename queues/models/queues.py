@@ -37,9 +37,18 @@ class Queue(Tracked):
     )
     skill_level = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(5)])
     authority_code = models.CharField(
-        max_length=50, blank=True, default="", help_text="Takes actions that need this authority."
+        max_length=50,
+        blank=True,
+        default="",
+        help_text="Takes cases whose action needs this authority, the smallest that covers it. Empty: any.",
     )
-    sla_policy = models.ForeignKey(SlaPolicy, on_delete=models.PROTECT)
+    due_within_minutes = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(525_600)],
+        help_text="Takes cases that their caller wants within so many minutes. Empty: any case.",
+    )
+    sla_policy = models.ForeignKey(SlaPolicy, verbose_name="SLA policy", on_delete=models.PROTECT)
     required_reviews = models.PositiveSmallIntegerField(
         default=1, validators=[MinValueValidator(1), MaxValueValidator(5)]
     )

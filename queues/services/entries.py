@@ -15,6 +15,7 @@ from cases.vocabulary import Risk, Route, Trigger
 from ..models import Claim, Entry, Passage, Queue
 from ..routing import CaseFacts, QueueFacts, choose
 from .claims import free, hand_to
+from .placing import authorities_of, case_facts, queue_facts, routed_queues, time_left
 
 # Higher goes first. A customer who asked for a person, and a case that came back, stand before new ones of their risk.
 PRIORITY = {Risk.LOW: 0, Risk.MEDIUM: 10, Risk.HIGH: 20, Risk.CRITICAL: 30}
@@ -64,7 +65,7 @@ def open_entries(arrivals: Sequence[Arrival], *, at: datetime) -> list[Entry]:
     """
     if not arrivals:
         return []
-    rooms = _waiting_rooms({arrival.case.tenant_id for arrival in arrivals}, at)
+    rooms = _waiting_rooms(arrivals, at)
     entries = [_entry(arrival, rooms[arrival.case.tenant_id], at) for arrival in arrivals]
     late = [entry for entry in entries if entry.due_at <= at and entry.breached_at is None]
     for entry in late:
@@ -79,6 +80,7 @@ class _WaitingRoom:
 
     def __init__(self, at: datetime) -> None:
         self._at = at
+        self.authorities: dict[UUID, str] = {}  # per case, where a queue asks for one
         self._queues: dict[str, Queue] = {}
         self._facts: list[QueueFacts] = []
         self._chosen: dict[CaseFacts, tuple[Queue, str]] = {}
@@ -88,10 +90,19 @@ class _WaitingRoom:
         self._queues[queue.slug] = queue
         self._facts.append(queue_facts(queue))
 
+    @property
+    def asks_for_authority(self) -> bool:
+        return any(facts.authority_code for facts in self._facts)
+
     def place(self, arrival: Arrival) -> tuple[Queue, str]:
         """The queue that takes the case, and why."""
-        case = arrival.case
-        facts = CaseFacts(domain=case.domain, language=case.language, risk=case.risk, route=arrival.route)
+        facts = case_facts(
+            arrival.case,
+            arrival.route,
+            self._facts,
+            authority=self.authorities.get(arrival.case.pk, ""),
+            wanted_in=time_left(arrival.wanted_by, self._at),
+        )
         if facts not in self._chosen:
             chosen, reason = choose(facts, self._facts)
             self._chosen[facts] = self._queues[chosen.slug], reason
@@ -105,10 +116,13 @@ class _WaitingRoom:
         return self._deadlines[key]
 
 
-def _waiting_rooms(tenant_ids: set[UUID], at: datetime) -> dict[UUID, _WaitingRoom]:
-    rooms = {tenant_id: _WaitingRoom(at) for tenant_id in tenant_ids}
-    for queue in Queue.objects.filter(tenant__in=tenant_ids).select_related("sla_policy__calendar"):
+def _waiting_rooms(arrivals: Sequence[Arrival], at: datetime) -> dict[UUID, _WaitingRoom]:
+    rooms = {arrival.case.tenant_id: _WaitingRoom(at) for arrival in arrivals}
+    for queue in routed_queues(list(rooms)):
         rooms[queue.tenant_id].add(queue)
+    authorities = authorities_of([a.case for a in arrivals if rooms[a.case.tenant_id].asks_for_authority])
+    for room in rooms.values():
+        room.authorities = authorities
     return rooms
 
 
@@ -142,19 +156,6 @@ def _deadline(queue: Queue, wanted_by: datetime | None, at: datetime) -> tuple[d
         return due_at(queue.sla_policy.duration, at, queue.sla_policy.clock, caller_deadline=wanted_by), ""
     except CalendarError as error:  # A broken calendar must not turn a case away.
         return at + FALLBACK_SLA, f"; its calendar failed ({error}), so that one day was set"
-
-
-def queue_facts(queue: Queue) -> QueueFacts:
-    return QueueFacts(
-        slug=queue.slug,
-        position=queue.position,
-        is_fallback=queue.is_fallback,
-        domains=frozenset(queue.domains),
-        languages=frozenset(queue.languages),
-        risks=frozenset(queue.risks),
-        routes=frozenset(queue.routes),
-        authority_code=queue.authority_code,
-    )
 
 
 def locked_entry(case: Case) -> Entry | None:

@@ -1,6 +1,8 @@
 """Who can work a queue, counted for many queues in one query. ``fitness`` asks the same for one person."""
 
-from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
+from django.contrib.postgres.expressions import ArraySubquery
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import Count, Exists, Func, IntegerField, JSONField, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from cases.models import Membership
@@ -11,6 +13,17 @@ from ..models import Queue, QueueGroupPermission, QueueUserPermission, Reviewer,
 def with_staff(queues: QuerySet[Queue]) -> QuerySet[Queue]:
     """``queues`` with ``staff``, how many reviewers could take their cases, and ``on_shift``, how many do now."""
     return queues.annotate(staff=_counted(_staff()), on_shift=_counted(_staff().filter(is_on_shift=True)))
+
+
+def with_readers(queues: QuerySet[Queue]) -> QuerySet[Queue]:
+    """``queues`` with ``readers``: for each reviewer who could take their cases a list of languages, empty for any."""
+    # As JSON: PostgreSQL makes no array of arrays that differ in length.
+    return queues.annotate(
+        readers=ArraySubquery(
+            _staff().values(listed=Func("languages", function="to_jsonb", output_field=JSONField())),
+            output_field=ArrayField(JSONField()),
+        )
+    )
 
 
 def _staff() -> QuerySet[Reviewer]:

@@ -65,6 +65,7 @@ class Receiver:
     """Use as a context manager. ``then`` says what the next requests meet, one each; after that comes ``always``."""
 
     is_encrypted: bool = False
+    fixed_port: int = 0  # One of its own where a test must name it before; else whichever is free.
     always: Behaviour = field(default_factory=lambda: answer(200))
     requests: list[Received] = field(default_factory=list)
     server_names: list[str | None] = field(default_factory=list)
@@ -72,7 +73,7 @@ class Receiver:
     def __enter__(self) -> "Receiver":
         self._next: deque[Behaviour] = deque()
         self.is_closing = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Server(("127.0.0.1", self.fixed_port), _Handler)
         self._server.receiver = self
         if self.is_encrypted:
             self._server.socket = self._tls_context().wrap_socket(

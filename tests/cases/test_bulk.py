@@ -369,3 +369,24 @@ def test_bulks_and_single_cases_that_overlap_make_each_case_once():
     created = [r for answer in answers[:6] for r in answer.json()["results"] if r["result"] == "created"]
     singles = sum(answer.status_code == 201 for answer in answers[6:])
     assert len(created) + singles == len(sent)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_bulks_of_the_same_cases_in_opposite_orders_wait_for_nobody_crosswise():
+    world = make_world(rules=CALM)
+    cases = varied(20)
+    callers = [Caller(world.service, world.tenant) for _ in range(6)]
+    for caller in callers:
+        caller.post("cases/", payload())  # Everybody knows the way before the race begins.
+    for turn in range(2):
+        batch = [case | {"external_id": f"{turn}-{case['external_id']}"} for case in cases]
+        jobs = [lambda c=caller, b=batch[:: 1 - 2 * (i % 2)]: send(c, *b) for i, caller in enumerate(callers[:4])]
+        jobs += [
+            lambda c=callers[4 + i], b=batch[:: 1 - 2 * i]: [c.post("cases/", case) for case in b[:5]] for i in range(2)
+        ]
+        *bulks, forward, backward = in_parallel(jobs)
+        assert failures([*bulks, forward, backward]) == []
+        singles = [*forward, *backward]
+        assert {answer.status_code for answer in (*bulks, *singles)} <= {200, 201}, "no deadlock, and so no 503"
+        created = [r for answer in bulks for r in answer.json()["results"] if r["result"] == "created"]
+        assert len(created) + sum(answer.status_code == 201 for answer in singles) == len(batch)

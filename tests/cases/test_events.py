@@ -228,4 +228,4 @@ def test_a_nudge_that_cannot_be_sent_costs_nothing(world, monkeypatch, django_ca
 
 def test_the_handlers_are_those_of_the_settings():
     events._handlers.cache_clear()
-    assert [handler.__module__ for handler in events._handlers()] == ["queues.handlers", "approvals.handlers"]
+    assert [handler.__module__ for handler in events._handlers()] == ["approvals.handlers", "queues.handlers"]

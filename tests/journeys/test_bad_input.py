@@ -57,6 +57,9 @@ BODIES: dict[str, tuple[bytes, int, str, str | None]] = {
     "overlong utf-8": (b'{"domain": "billing", "user_question": "\xc0\x80"}', 400, "not_utf8", None),
     "raw NUL": (b'{"domain": "billing", "user_question": "a\x00b"}', 400, "not_json", None),
     "raw control character": (b'{"domain": "billing", "user_question": "a\nb"}', 400, "not_json", None),
+    "zero-width only": (case(user_question="\u200b\u200d\ufeff"), 400, "invalid", "/user_question"),
+    "spaces and zero-width": (case(user_question=" \u2060\n\u3164 "), 400, "invalid", "/user_question"),
+    "a blank tag": (case(tags=["\u200b"]), 400, "invalid", "/tags/0"),
     "escaped NUL": (case(user_question="a\x00b"), 400, "nul", "/user_question"),
     "NUL in a key": (
         b'{"domain": "billing", "user_question": "?", "metadata": {"a\\u0000": 1}}',
@@ -249,6 +252,8 @@ LISTS = {
     "?external_id=%00": (400, "bad_address"),
     "?external_id=%ff": (400, "bad_address"),
 }
+# Of the lists that come whole.
+OTHER_LISTS = ("queues/?x=1", "queues/?limit=5", "queues/?tenant_id=", "cases/{case}/timeline/?x=1", "automation/?x=1")
 
 
 @pytest.fixture
@@ -317,6 +322,14 @@ def test_a_bad_request_is_refused_and_nothing_is_stored(client, world, token, na
 def test_a_bad_filter_is_refused_and_never_lists_everything(client, world, token, query):
     answer = client.get(f"/api/v1/cases/{query}", headers={"Authorization": f"Token {token}"})
     assert problem_of(answer.status_code, answer["Content-Type"], answer.content)[:2] == LISTS[query]
+
+
+@pytest.mark.parametrize("path", OTHER_LISTS)
+def test_a_list_that_comes_whole_refuses_every_parameter_that_it_does_not_know(client, world, token, path):
+    address = "/api/v1/" + path.format(case=world.submit().wire_id)
+    answer = client.get(address, headers={"Authorization": f"Token {token}"})
+    assert problem_of(answer.status_code, answer["Content-Type"], answer.content)[0] == 400
+    assert client.get(address.partition("?")[0], headers={"Authorization": f"Token {token}"}).status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,0 +1,94 @@
+"""What is wrong with queues as they stand: nobody can work one, or no case can reach it."""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from ..models import Queue
+from ..reach import unreachable
+from ..routing import QueueFacts, primary
+from .placing import authority_codes, queue_facts, routed_queues
+from .staffing import with_readers, with_staff
+
+NAMED = 3  # A warning names so many queues or languages and counts the rest.
+
+
+class QueueWarning(NamedTuple):
+    """``short`` for a list, ``text`` for a page; ``code`` for tests and styles."""
+
+    code: str
+    short: str
+    text: str
+
+
+def warnings_of(queues: Iterable[Queue]) -> dict[UUID, list[QueueWarning]]:
+    """The warnings of ``queues``, by key; one that is in order has an empty list.
+
+    Three queries, however many they are and whatever tenants they belong to.
+    """
+    staffed = with_readers(with_staff(Queue.objects.filter(pk__in=[queue.pk for queue in queues]))).select_related(
+        "skill"
+    )
+    found = {queue.pk: _of_people(queue) for queue in staffed}
+    by_tenant: dict[UUID, list[Queue]] = {}
+    for queue in routed_queues({queue.tenant_id for queue in staffed}):
+        by_tenant.setdefault(queue.tenant_id, []).append(queue)
+    codes = authority_codes([tenant for tenant, all_ in by_tenant.items() if any(q.authority_code for q in all_)])
+    for tenant_id, theirs in by_tenant.items():
+        for key, warning in _of_routing(theirs, codes.get(tenant_id, ())):
+            if key in found:
+                found[key].append(warning)
+    return found
+
+
+def _of_people(queue: Queue) -> list[QueueWarning]:
+    if queue.staff == 0:
+        skilled = f", and the skill “{queue.skill}” at level {queue.skill_level}" if queue.skill else ""
+        text = f"Nobody can work this queue: no reviewer has the right{skilled}. Its cases wait until somebody can."
+        return [QueueWarning("nobody", "nobody can work it", text)]
+    warnings = []
+    if queue.on_shift == 0:
+        text = f"Nobody is on shift: {queue.staff} could work this queue, and its cases wait until one comes."
+        warnings.append(QueueWarning("off_shift", "nobody on shift", text))
+    read = {primary(language) for languages in queue.readers for language in languages}
+    if all(queue.readers) and (unread := {primary(language) for language in queue.languages} - read):
+        words = _listed(sorted(unread))
+        text = f"Nobody who can work this queue reads {words}. Cases in such a language wait until somebody does."
+        warnings.append(QueueWarning("unread", f"nobody reads {words}", text))
+    return warnings
+
+
+def _of_routing(queues: Sequence[Queue], codes: Collection[str]) -> list[tuple[UUID, QueueWarning]]:
+    targets = {queue.escalation_target_id for queue in queues}
+    lost = unreachable(map(queue_facts, queues))
+    warnings = []
+    for queue in queues:
+        if queue.slug in lost and queue.pk not in targets:  # Escalations reach their target without routing.
+            warnings.append((queue.pk, nothing_reaches(lost[queue.slug], is_fallback=queue.is_fallback)))
+        if queue.authority_code and queue.authority_code not in codes:
+            text = f"There is no authority “{queue.authority_code}”, so that no action can need it and no case comes."
+            warnings.append((queue.pk, QueueWarning("no_authority", "unknown authority", text)))
+    return warnings
+
+
+def nothing_reaches(earlier: Sequence[str], *, is_fallback: bool) -> QueueWarning:
+    """No case can be routed here, as the queues ``earlier`` take them all, or as its conditions exclude each other."""
+    cause = "no case can meet its conditions"
+    if earlier:
+        does = "comes before it and takes" if len(earlier) == 1 else "come before it and take"
+        advice = "Fill more of its conditions, or lower its position number"
+        if is_fallback:
+            advice = "The fallback takes only what no other queue does: give the others conditions"
+        cause = f"{_listed(earlier)} {does} every case that fits. {advice}"
+    return QueueWarning("unreachable", "nothing reaches it", f"No case can reach this queue: {cause}.")
+
+
+def shadowed(changed: QueueFacts, others: Iterable[QueueFacts]) -> QueueWarning | None:
+    """Whether a queue that is not saved yet would be out of reach among ``others``."""
+    lost = unreachable([changed, *others])
+    return nothing_reaches(lost[changed.slug], is_fallback=changed.is_fallback) if changed.slug in lost else None
+
+
+def _listed(words: Sequence[str]) -> str:
+    rest = len(words) - NAMED
+    return ", ".join(words[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
