@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from .services import deliveries, lifecycle
+from .services import deliveries, lifecycle, notices
 from .wire import idempotency
 
 
@@ -22,3 +22,9 @@ def sweep_redrafts() -> None:
 def purge_keys() -> None:
     """Answers kept for idempotency keys go after their week. Runs by beat."""
     idempotency.purge()
+
+
+@shared_task
+def send_notices() -> None:
+    """Send notices until nothing is due or 40 seconds have passed. Runs by beat."""
+    notices.send_due(seconds=40)
