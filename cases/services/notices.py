@@ -35,6 +35,7 @@ SEND = "cases.tasks.send_notices"
 SETTLE = timedelta(seconds=10)
 QUIET = timedelta(seconds=60)
 LEASE = timedelta(seconds=90)  # Longer than any sending takes.
+KEPT = timedelta(days=30)
 MOST_IN_ONE = 1000  # notices of one message
 SHOWN = 40  # of them are written out
 DESTINATIONS = 8  # messages of one round, sent side by side
@@ -273,6 +274,12 @@ def send_test(channel_id: UUID, *, actor: User) -> str:
     except notice_ways.NotSent as error:
         return str(error)
     return ""
+
+
+def purge(*, limit: int = 10_000) -> int:
+    """Delete what was sent long ago; returns how many. What could not be sent stays until somebody sends it."""
+    old = Notice.objects.filter(sent_at__lt=db_now() - KEPT).order_by("sent_at").values("pk")[:limit]
+    return Notice.objects.filter(pk__in=old).delete()[0]
 
 
 @dataclass(frozen=True)
