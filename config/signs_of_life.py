@@ -1,5 +1,7 @@
 """A worker's signs of life, as a step of Celery's worker: a row that its main process renews, also while it is idle."""
 
+import os
+
 import structlog
 from celery import bootsteps
 from celery.worker import WorkController
@@ -38,7 +40,7 @@ class SignsOfLife(bootsteps.StartStopStep):
         from cases.models import Heartbeat
         from cases.services import heartbeats
 
-        _quietly(lambda: heartbeats.beat(Heartbeat.Kind.WORKER, parent.hostname, pid=parent.pid))
+        _quietly(lambda: heartbeats.beat(Heartbeat.Kind.WORKER, parent.hostname, pid=os.getpid()))
 
 
 def _quietly(write) -> None:
