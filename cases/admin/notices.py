@@ -128,7 +128,7 @@ class NoticeChannelAdmin(TrackedAdmin):
 @admin.register(Notice)
 class NoticeAdmin(ReadOnlyAdmin):
     view_right = "view_people"
-    list_display = ("created_at", "kind", "recipient", "text", "state_words", "attempts", "last_error")
+    list_display = ("created_at", "kind", "recipient", "text", "state_words", "last_error")
     list_filter = ("state",)
     list_select_related = ("tenant", "user", "channel")
     ordering = ("-id",)

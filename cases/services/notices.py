@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from textwrap import shorten
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -215,7 +216,9 @@ def _deliver(channel: NoticeChannel | None, user: User | None, title: str, body:
 
 def _title(notices: Sequence[Notice]) -> str:
     tenant = notices[0].tenant.name
-    return f"{tenant}: {notices[0].text}" if len(notices) == 1 else f"{tenant}: {len(notices)} notices"
+    if len(notices) > 1:
+        return f"{tenant}: {len(notices)} notices"
+    return shorten(f"{tenant}: {notices[0].text}", notice_ways.TITLE_LENGTH, placeholder=" …")
 
 
 def _body(notices: Sequence[Notice]) -> str:
