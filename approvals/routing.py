@@ -30,7 +30,7 @@ def needed_authorities(cases: Sequence[Case]) -> dict[UUID, str]:
 def authority_codes(tenant_ids: Collection[UUID]) -> dict[UUID, list[str]]:
     """Per tenant the codes of its authorities, by name; a tenant without any is left out."""
     codes: dict[UUID, list[str]] = defaultdict(list)
-    rows = ApprovalAuthority.objects.filter(tenant__in=tenant_ids).order_by("code")
+    rows = ApprovalAuthority.objects.filter(tenant__in=tenant_ids, is_active=True).order_by("code")
     for tenant_id, code in rows.values_list("tenant_id", "code"):
         codes[tenant_id].append(code)
     return dict(codes)
@@ -38,19 +38,7 @@ def authority_codes(tenant_ids: Collection[UUID]) -> dict[UUID, list[str]]:
 
 def smallest(action: ProposedAction, authorities: Iterable[ApprovalAuthority]) -> ApprovalAuthority | None:
     """The authority of the least amount, then of the least impact, that covers ``action``; all are of its type."""
-    return min((one for one in authorities if _covers(one, action)), key=_size, default=None)
-
-
-def _covers(authority: ApprovalAuthority, action: ProposedAction) -> bool:
-    if Risk(action.impact).rank > Risk(authority.max_impact).rank:
-        return False
-    if action.amount is None:
-        return True
-    return (
-        authority.max_amount is not None
-        and authority.currency == action.currency
-        and action.amount <= authority.max_amount
-    )
+    return min((one for one in authorities if one.reaches(action)), key=_size, default=None)
 
 
 def _size(authority: ApprovalAuthority) -> tuple[Decimal, int, str]:

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from .services import deliveries, lifecycle
+from .services import deliveries, heartbeats, lifecycle, notices
 from .wire import idempotency
 
 
@@ -20,5 +20,13 @@ def sweep_redrafts() -> None:
 
 @shared_task
 def purge_keys() -> None:
-    """Answers kept for idempotency keys go after their week. Runs by beat."""
+    """Answers kept for idempotency keys go after their week, sent notices after a month. Runs by beat."""
     idempotency.purge()
+    notices.purge()
+    heartbeats.forget_replaced()
+
+
+@shared_task
+def send_notices() -> None:
+    """Send notices until nothing is due or 40 seconds have passed. Runs by beat."""
+    notices.send_due(seconds=40)

@@ -21,6 +21,7 @@ MENU = (
     ("Policies", "admin:cases_policy_changelist", "change_policy"),
     ("People", "admin:cases_membership_changelist", "view_people"),
     ("Automation", "admin:cases_automationswitch_changelist", "view_automation"),
+    ("Health", "admin:health", "change_queue"),
 )
 
 
@@ -72,7 +73,13 @@ class CountersignAdminSite(AdminSite):
         }
 
     def get_urls(self):
-        return [path("everything/", self.admin_view(self.everything), name="everything"), *super().get_urls()]
+        from .health import page  # The rooms' models are loaded after the site.
+
+        return [
+            path("everything/", self.admin_view(self.everything), name="everything"),
+            path("health/", self.admin_view(page), name="health"),
+            *super().get_urls(),
+        ]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """What this person has to do now."""

@@ -7,11 +7,14 @@ from typing import Any
 from celery import Celery
 from celery.signals import setup_logging
 
+from config.signs_of_life import SignsOfLife
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("countersign")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.steps["worker"].add(SignsOfLife)
 
 
 @setup_logging.connect

@@ -1,18 +1,47 @@
-"""Is it up, and does it keep its promises: read from the rows themselves, so that a dead beat shows by itself."""
+"""Is it up, and does it keep its promises: read from the rows themselves, so that a dead beat shows by itself.
 
-from datetime import timedelta
+Each check compares what is stored with the database's clock. Nothing here is told by the beat or a worker that all is
+well; it only misses what they leave behind.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from cases.admin.wording import span_words
 from cases.clock import db_now
+from cases.models import Case
+from cases.rights import rights_of
+from cases.services import heartbeats, notices
 from cases.services.deliveries import backlog
+from cases.states import State
 from queues.models import Entry
+from queues.services.deadlines import SWEEP
 
 # Sweeps run every few seconds; what they left undone for so long, nobody is sweeping.
 GRACE = timedelta(seconds=90)
+COUNTED = 1_000  # A count ends there: how many more there are changes nothing.
+
+
+@dataclass(frozen=True)
+class Check:
+    """One promise: ``problem`` says what is broken, ``caution`` what somebody should look at; both empty is well."""
+
+    name: str
+    words: str
+    problem: str = ""
+    caution: str = ""
+    link: str = ""
+    figures: dict[str, Any] = field(default_factory=dict)
 
 
 @require_safe
@@ -24,21 +53,135 @@ def live(request: HttpRequest) -> JsonResponse:
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
     """200 when the database answers and no sweep is behind, else 503; says what is wrong and nothing of any tenant."""
-    try:
-        problems = list(_problems())
-    except DatabaseError:
-        problems = ["The database does not answer."]
-    body: dict[str, Any] = {"status": "failing" if problems else "ok", "problems": problems}
+    found = checks()
+    problems = [check.problem for check in found if check.problem]
+    body: dict[str, Any] = {
+        "status": "failing" if problems else "ok",
+        "problems": problems,
+        "cautions": [check.caution for check in found if check.caution],
+        "figures": {name: value for check in found for name, value in check.figures.items()},
+    }
     return JsonResponse(body, status=503 if problems else 200)
 
 
-def _problems():
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-    late = db_now() - GRACE
-    if Entry.objects.due_before(late).filter(breached_at=None, paused_at=None).exists():
-        yield "Missed deadlines are not being marked: is the beat or the worker down?"
-    if Entry.objects.held().filter(lease_expires_at__lt=late).exists():
-        yield "Lost leases are not being returned: is the beat or the worker down?"
-    if backlog().late > GRACE:
-        yield "Webhooks are not being sent: is the worker down?"
+def page(request: HttpRequest) -> HttpResponse:
+    """The same for people: who sets queues up or reads the audit trail."""
+    rights = rights_of(request)
+    if not (rights.has("change_queue") or rights.has("view_audit")):
+        raise PermissionDenied("Supervisors, compliance staff and admins see how the system is doing.")
+    found = checks()
+    context = {
+        **admin.site.each_context(request),
+        "title": "Health",
+        "checks": found,
+        "is_failing": any(check.problem for check in found),
+        "at": db_now(),
+    }
+    return TemplateResponse(request, "admin/health.html", context)
+
+
+def checks() -> list[Check]:
+    """Every check, in a fixed number of queries."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        return list(_checks(db_now()))
+    except DatabaseError:
+        return [Check("Database", "does not answer", problem="The database does not answer.")]
+
+
+def _checks(now: datetime) -> Iterator[Check]:
+    yield Check("Database", "answers")
+    yield _last_sweep(now)
+    yield _steps(now)
+    yield _leases(now)
+    yield _workers()
+    yield _redrafts(now)
+    yield _deliveries(now)
+    yield _notices()
+
+
+def _last_sweep(now: datetime) -> Check:
+    sweep = heartbeats.last(SWEEP)
+    figures = {"last_sweep_at": sweep.at.isoformat() if sweep else None}
+    if sweep is None:
+        return Check("Last sweep", "never", "No sweep of the queues has ever run: start the beat.", figures=figures)
+    late = now - sweep.at > GRACE
+    return Check(
+        "Last sweep",
+        _ago(sweep.at, now),
+        "The queues are not being swept: is the beat or the worker down?" if late else "",
+        figures=figures,
+    )
+
+
+def _steps(now: datetime) -> Check:
+    behind = Entry.objects.step_before(now - GRACE)[:COUNTED].count()
+    return Check(
+        "Overdue and not escalated",
+        _counted(behind),
+        "Missed deadlines are not being marked and escalated: is the beat or the worker down?" if behind else "",
+        link=f"{reverse('admin:queues_entry_changelist')}?deadline=over",
+        figures={"overdue_not_escalated": behind},
+    )
+
+
+def _leases(now: datetime) -> Check:
+    lost = Entry.objects.held().filter(lease_expires_at__lt=now - GRACE)[:COUNTED].count()
+    problem = "Lost leases are not being returned: is the beat or the worker down?" if lost else ""
+    return Check("Lost leases not returned", _counted(lost), problem, figures={"lost_leases": lost})
+
+
+def _workers() -> Check:
+    alive, dead = heartbeats.workers()
+    names = ", ".join(worker.name for worker in dead[:5])
+    return Check(
+        "Workers",
+        f"{len(alive)} alive" + (f", {len(dead)} silent" if dead else ""),
+        "" if alive else "No worker is alive.",
+        f"Fell silent within the hour: {names}." if alive and dead else "",
+        figures={"workers_alive": len(alive), "workers_dead": len(dead)},
+    )
+
+
+def _redrafts(now: datetime) -> Check:
+    overdue = Case.objects.filter(state=State.NEEDS_EDIT, redraft_by__lt=now - GRACE)[:COUNTED].count()
+    problem = "Cases whose new draft did not come are not returned to people: is the beat down?" if overdue else ""
+    return Check("Redrafts overdue and not returned", _counted(overdue), problem, figures={"overdue_redrafts": overdue})
+
+
+def _deliveries(now: datetime) -> Check:
+    behind = backlog()
+    words = f"oldest event {_ago(behind.oldest, now)}" if behind.oldest else "all delivered"
+    return Check(
+        "Webhooks",
+        words,
+        "Webhooks are not being sent: is the worker down?" if behind.late > GRACE else "",
+        "Some webhooks were given up." if behind.dead else "",
+        link=reverse("admin:cases_delivery_changelist"),
+        figures={
+            "oldest_undelivered_event_at": behind.oldest.isoformat() if behind.oldest else None,
+            "deliveries_given_up": behind.dead,
+        },
+    )
+
+
+def _notices() -> Check:
+    behind = notices.backlog()
+    return Check(
+        "Notices",
+        f"{_counted(behind.waiting)} waiting, {_counted(behind.failed)} could not be sent",
+        "Notices are not being sent: is the worker down?" if behind.late > GRACE else "",
+        "Some notices could not be sent." if behind.failed else "",
+        link=f"{reverse('admin:cases_notice_changelist')}?state__exact=failed",
+        figures={"notices_waiting": behind.waiting, "notices_failed": behind.failed},
+    )
+
+
+def _counted(count: int) -> str:
+    return f"{count:,} or more" if count >= COUNTED else f"{count:,}"
+
+
+def _ago(at: datetime, now: datetime) -> str:
+    seconds = max(0, round((now - at).total_seconds()))
+    return f"{seconds} s ago" if seconds < 120 else f"{span_words(seconds // 60)} ago"

@@ -57,6 +57,11 @@ INVARIANTS = (
                OR (e.claimed_by_id IS NOT NULL AND max(k.generation) <> e.generation)""",
     ),
     Invariant(
+        "Whoever sweeps looks at each entry whose clock runs when its deadline passes, at the latest",
+        """SELECT e.id FROM queues_entry e WHERE e.paused_at IS NULL AND e.breached_at IS NULL
+             AND (e.next_step_at IS NULL OR e.next_step_at > e.due_at)""",
+    ),
+    Invariant(
         "High stakes are never decided automatically",
         f"""SELECT c.id FROM cases_case c
             WHERE c.state = '{State.AUTO_APPROVED}' AND c.risk IN {_in(ALWAYS_HIGH_STAKES)}""",

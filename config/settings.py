@@ -154,6 +154,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "deliver-webhooks": {"task": "cases.tasks.sweep_deliveries", "schedule": 5.0},
     "sweep-queues": {"task": "queues.tasks.sweep", "schedule": 15.0},
+    "send-notices": {"task": "cases.tasks.send_notices", "schedule": 10.0},
     "sweep-redrafts": {"task": "cases.tasks.sweep_redrafts", "schedule": 30.0},
     "purge-keys": {"task": "cases.tasks.purge_keys", "schedule": 3600.0},
     "sweep-actions": {"task": "approvals.tasks.sweep", "schedule": 15.0},
@@ -255,6 +256,26 @@ if flag("BEHIND_PROXY"):
 
 # Webhooks and executors go to public HTTPS addresses; a demo and a test may call themselves.
 OUTBOUND_ALLOW_LOOPBACK = INSECURE_HTTP or flag("OUTBOUND_ALLOW_LOOPBACK")
+
+# --- notices to people --------------------------------------------------------------------------------------------
+
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "")
+EMAIL_PORT = number("EMAIL_PORT", 587 if EMAIL_HOST else 25)
+EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = bool(EMAIL_HOST) and not flag("EMAIL_WITHOUT_TLS")
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "countersign@localhost")
+if not EMAIL_HOST and INSECURE_HTTP:  # A demo without a mail server writes its mails into files.
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = Path(os.environ.get("COUNTERSIGN_DATA", BASE_DIR / ".countersign")) / "mails"
+# The services that channels may name, by their apprise schemes: those whose address apprise itself knows. A scheme
+# whose URL names a host (json, mailto, mmost, …) would let whoever edits channels reach the inner network.
+NOTICE_SCHEMES = frozenset(
+    (os.environ.get("NOTICE_SCHEMES") or "discord,opsgenie,pagerduty,slack,tgram,twilio,vonage,wxteams")
+    .replace(" ", "")
+    .split(",")
+)
 
 LANGUAGE_CODE = "en-gb"
 FORMAT_MODULE_PATH = ["config.formats"]

@@ -3,11 +3,11 @@
 from celery import shared_task
 
 from .services.claims import return_lost
-from .services.deadlines import sweep_breaches
+from .services.deadlines import sweep_deadlines
 
 
 @shared_task
 def sweep() -> None:
-    """Return lost leases, mark missed deadlines. Idempotent; the rows are the truth."""
+    """Return lost leases, then take the steps that are due. Idempotent; the rows are the truth."""
     return_lost()
-    sweep_breaches()
+    sweep_deadlines()

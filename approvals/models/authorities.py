@@ -47,6 +47,16 @@ class ApprovalAuthority(Tracked):
     def __str__(self) -> str:
         return self.name
 
+    def reaches(self, action) -> bool:
+        """Whether it covers ``action`` of its type; ``services.authorities.reaching`` is the same rule in SQL."""
+        if not self.is_active or Risk(action.impact).rank > Risk(self.max_impact).rank:
+            return False
+        if action.authority_code and action.authority_code != self.code:
+            return False
+        if action.amount is None:
+            return True
+        return self.max_amount is not None and self.currency == action.currency and action.amount <= self.max_amount
+
 
 class AuthorityUserPermission(UserObjectPermissionBase):
     """guardian's direct rows: one user may exercise one authority."""

@@ -5,7 +5,9 @@ from .cases import Case
 from .content import Content
 from .drafts import Draft, Release
 from .events import CaseEvent
+from .heartbeats import Heartbeat
 from .idempotency import IdempotencyKey
+from .notices import Notice, NoticeChannel
 from .outbox import Delivery, WebhookEndpoint
 from .people import Membership, TenantGroupPermission, TenantUserPermission, User
 from .policies import Policy, PolicyVersion, RuleFailure, TriggerCondition
@@ -20,8 +22,11 @@ __all__ = [
     "Delivery",
     "Denial",
     "Draft",
+    "Heartbeat",
     "IdempotencyKey",
     "Membership",
+    "Notice",
+    "NoticeChannel",
     "Policy",
     "PolicyVersion",
     "Release",

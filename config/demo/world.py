@@ -12,13 +12,14 @@ from itertools import count
 from pathlib import Path
 
 from django.db import transaction
+from django.db.models import F
 from knox.models import AuthToken
 
 from approvals.services.lifetimes import sweep_ended_cases
 from cases.clock import db_now, pretend_now
 from cases.errors import CountersignError
 from cases.history import Tracked
-from cases.models import Case, Tenant, User
+from cases.models import Case, Notice, Tenant, User
 from cases.models.people import system_actor
 from cases.services import intake, lifecycle, switch
 from cases.vocabulary import Role, Verdict
@@ -134,6 +135,7 @@ class Days:
             done += 1
             progress(done, done + len(self._plan))
         sweep_breaches()
+        Notice.objects.update(state=Notice.State.SENT, sent_at=F("created_at"))  # What is past was read in the past.
 
     def expect(self, story: Story, tenant: Tenant, service: User, *, turn: int) -> None:
         """``turn`` decides who among the fit reviewers gets it."""

@@ -5,12 +5,16 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from cases.admin.fields import LinesField
 from cases.admin.forms import TrackedForm
-from cases.admin.scoped import TrackedAdmin
+from cases.admin.scoped import ScopedInline, TrackedAdmin
 
-from ..models import BusinessCalendar, SlaPolicy
+from ..models import BusinessCalendar, SlaPolicy, SlaStep
+from ..services.deadlines import look_anew
+from ..steps import STANDARD
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -101,11 +105,42 @@ class BusinessCalendarAdmin(TrackedAdmin):
         ]
 
 
+class StepInline(ScopedInline):
+    model = SlaStep
+    fields = ("share", "kind", "again_every")
+    verbose_name_plural = "steps (none: the standard ones)"
+
+    def get_extra(self, request: HttpRequest, obj: SlaPolicy | None = None, **kwargs) -> int:
+        return 1 if obj else len(STANDARD)
+
+
 @admin.register(SlaPolicy)
 class SlaPolicyAdmin(TrackedAdmin):
     view_right = "view_queue"
     change_right = "change_queue"
     deletable = True
-    list_display = ("name", "amount", "unit", "calendar")
+    inlines = (StepInline,)
+    list_display = ("name", "amount", "unit", "calendar", "steps_taken")
     list_select_related = ("tenant", "calendar")
     fieldsets = ((None, {"fields": ("tenant", "name", ("amount", "unit"), "calendar")}),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SlaPolicy]:
+        return super().get_queryset(request).prefetch_related("steps")
+
+    @admin.display(description="Steps")
+    def steps_taken(self, policy: SlaPolicy) -> str:
+        return "; ".join(str(step) for step in policy.steps.all()) or "the standard ones"
+
+    def get_formset_kwargs(self, request: HttpRequest, obj: SlaPolicy, inline: StepInline, prefix: str) -> dict:
+        """A new policy's page begins with the standard steps, to be kept, changed or emptied."""
+        kwargs = super().get_formset_kwargs(request, obj, inline, prefix)
+        if obj._state.adding and request.method == "GET":
+            kwargs["initial"] = [
+                {"share": step.share, "kind": step.kind, "again_every": step.again_every} for step in STANDARD
+            ]
+        return kwargs
+
+    def save_related(self, request: HttpRequest, form, formsets, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if change:  # What waits already goes by the new steps.
+            look_anew(form.instance.pk)

@@ -20,8 +20,10 @@ from cases.errors import CountersignError
 from cases.permissions import allowed
 from cases.rights import rights_of
 
-from ..models import Entry, Queue
+from ..models import Entry, Queue, StepFired
 from ..services.claims import take_back
+
+STEPS = 30  # shown on an entry's page, the newest
 
 
 class QueueFilter(admin.SimpleListFilter):
@@ -143,6 +145,7 @@ class EntryAdmin(ReadOnlyAdmin):
             "title": f"{entry.case} in {entry.queue}",
             "entry": entry,
             "due": due_words(entry.due_at, now),
+            "steps_fired": StepFired.objects.filter(case=entry.case_id).select_related("queue").order_by("-id")[:STEPS],
             "may_take_back": entry.claimed_by_id is not None and allowed(request.user, "supervise_queue", entry.queue),
         }
         return TemplateResponse(request, "admin/queues/entry/detail.html", context)

@@ -4,6 +4,7 @@ from .calendars import BusinessCalendar, SlaPolicy
 from .entries import Claim, Entry, Passage
 from .people import Reviewer, ReviewerSkill, Skill
 from .queues import Queue, QueueGroupPermission, QueueUserPermission
+from .steps import SlaStep, StepFired
 
 __all__ = [
     "BusinessCalendar",
@@ -17,4 +18,6 @@ __all__ = [
     "ReviewerSkill",
     "Skill",
     "SlaPolicy",
+    "SlaStep",
+    "StepFired",
 ]

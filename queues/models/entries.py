@@ -31,6 +31,10 @@ class EntryQuerySet(models.QuerySet):
     def due_before(self, at) -> "EntryQuerySet":
         return self.filter(due_at__lt=at)
 
+    def step_before(self, at) -> "EntryQuerySet":
+        """Those that the sweep has to look at by ``at``: no other query finds a missed deadline or a step."""
+        return self.filter(next_step_at__lte=at, next_step_at__isnull=False, paused_at=None)
+
 
 class Entry(models.Model):
     """A case that a person has to look at. Deleted when it closes; a ``Passage`` keeps it. No history: it is hot."""
@@ -52,6 +56,13 @@ class Entry(models.Model):
     entered_at = models.DateTimeField()
     due_at = models.DateTimeField()
     breached_at = models.DateTimeField(null=True)
+    clock = models.UUIDField(default=new_id, help_text="Names the deadline's clock: each step is taken once for each.")
+    clock_started_at = models.DateTimeField(help_text="Since when its time passes: pauses move it as they move due_at.")
+    share_done = models.PositiveSmallIntegerField(default=0, help_text="Percent: the share of the last step taken.")
+    next_step_at = models.DateTimeField(null=True, help_text="When the sweep has to look at it again.")
+    moves_when_free = models.BooleanField(
+        default=False, help_text="Escalated while somebody held it: it moves when they let it go."
+    )
     excluded = ArrayField(
         models.UUIDField(), default=list, help_text="Who may not take it: voters, people with a conflict of interest."
     )
@@ -105,8 +116,13 @@ class Entry(models.Model):
                 name="entry_held",
                 condition=models.Q(claimed_by__isnull=False),
             ),
-            models.Index(  # Read by deadlines.sweep_breaches.
-                fields=["due_at"], name="entry_due", condition=models.Q(breached_at=None, paused_at=None)
+            models.Index(  # Read by deadlines.sweep_deadlines and the health page.
+                fields=["next_step_at"],
+                name="entry_step",
+                condition=models.Q(next_step_at__isnull=False, paused_at=None),
+            ),
+            models.Index(  # Read by deadlines.move_freed.
+                fields=["id"], name="entry_moves_when_free", condition=models.Q(moves_when_free=True, claimed_by=None)
             ),
             models.Index(fields=["queue", "due_at"], name="entry_by_queue"),  # Read by the queue's page and its health.
         )
@@ -156,6 +172,9 @@ class Passage(models.Model):
     entered_at = models.DateTimeField()
     due_at = models.DateTimeField()
     breached_at = models.DateTimeField(null=True)
+    clock = models.UUIDField(null=True)
+    clock_started_at = models.DateTimeField(null=True)
+    share_done = models.PositiveSmallIntegerField(default=0)
     paused_seconds = models.PositiveIntegerField()
     left_at = models.DateTimeField()
     end = models.CharField(max_length=24, help_text="The event that ended it.")

@@ -6,15 +6,19 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
+
 from cases.calendars import CalendarError, due_at
 from cases.models import Case, CaseEvent, Draft, User
 from cases.models.people import system_actor
+from cases.nudges import nudge
 from cases.services.events import Occurrence, record_all
 from cases.vocabulary import Risk, Route, Trigger
 
 from ..models import Claim, Entry, Passage, Queue
 from ..routing import CaseFacts, QueueFacts, choose
 from .claims import free, hand_to
+from .clocks import CLOCK_COLUMNS, Rules
 from .placing import authorities_of, case_facts, queue_facts, routed_queues, time_left
 
 # Higher goes first. A customer who asked for a person, and a case that came back, stand before new ones of their risk.
@@ -22,7 +26,8 @@ PRIORITY = {Risk.LOW: 0, Risk.MEDIUM: 10, Risk.HIGH: 20, Risk.CRITICAL: 30}
 CAME_BACK = 5
 AUDIT_PRIORITY = -10  # Nobody waits for the second look at a sampled approval.
 FALLBACK_SLA = timedelta(days=1)
-MAX_PAUSE_SHIFT = 7 * 24 * 3600  # seconds: a pause moves a deadline by a week at most.
+SWEEP = "queues.tasks.sweep"
+_RESUMED = ("paused_at", "pause_reason", "paused_seconds", *CLOCK_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,12 @@ def open_entries(arrivals: Sequence[Arrival], *, at: datetime) -> list[Entry]:
     late = [entry for entry in entries if entry.due_at <= at and entry.breached_at is None]
     for entry in late:
         entry.breached_at = at
+    for entry in entries:
+        rooms[entry.tenant_id].set_clock(entry)
     Entry.objects.bulk_create(entries)
-    _say_breached(late, at)
+    say_breached([(entry, entry.queue) for entry in late], at)
+    if late:  # The alarm need not wait for the next sweep.
+        transaction.on_commit(lambda: nudge(SWEEP))
     return entries
 
 
@@ -85,6 +94,8 @@ class _WaitingRoom:
         self._facts: list[QueueFacts] = []
         self._chosen: dict[CaseFacts, tuple[Queue, str]] = {}
         self._deadlines: dict[tuple[str, datetime | None], tuple[datetime, str]] = {}
+        self._rules: dict[UUID, Rules] = {}
+        self._looks: dict[tuple[Any, ...], datetime | None] = {}
 
     def add(self, queue: Queue) -> None:
         self._queues[queue.slug] = queue
@@ -114,6 +125,15 @@ class _WaitingRoom:
         if key not in self._deadlines:
             self._deadlines[key] = _deadline(queue, wanted_by, self._at)
         return self._deadlines[key]
+
+    def set_clock(self, entry: Entry) -> None:
+        """When the sweep looks at a new entry first."""
+        key = (entry.queue_id, entry.clock_started_at, entry.due_at, entry.share_done, entry.breached_at is not None)
+        if key not in self._looks:
+            rules = self._rules.setdefault(entry.queue_id, Rules(entry.queue.sla_policy))
+            rules.look_again(entry)
+            self._looks[key] = entry.next_step_at
+        entry.next_step_at = self._looks[key]
 
 
 def _waiting_rooms(arrivals: Sequence[Arrival], at: datetime) -> dict[UUID, _WaitingRoom]:
@@ -148,6 +168,8 @@ def _entry(arrival: Arrival, room: _WaitingRoom, at: datetime) -> Entry:
         due_at=last.due_at if last else due,
         breached_at=last.breached_at if last else None,
         paused_seconds=last.paused_seconds if last else 0,
+        clock_started_at=(last.clock_started_at or last.entered_at) if last else at,
+        **({"clock": last.clock, "share_done": last.share_done} if last and last.clock else {}),
     )
 
 
@@ -173,7 +195,7 @@ def close_entry(case: Case, *, at: datetime, end: str) -> None:
     entry = locked_entry(case)
     if entry is None:
         return
-    _count_pause(entry, at)
+    _end_pause(entry, case, at)
     Claim.objects.filter(generation=entry.generation, ended_at=None).update(
         ended_at=at, end=Claim.End.DECIDED if end == CaseEvent.Kind.DECIDED else Claim.End.CLOSED
     )
@@ -187,6 +209,9 @@ def close_entry(case: Case, *, at: datetime, end: str) -> None:
         entered_at=entry.entered_at,
         due_at=entry.due_at,
         breached_at=entry.breached_at,
+        clock=entry.clock,
+        clock_started_at=entry.clock_started_at,
+        share_done=entry.share_done,
         paused_seconds=entry.paused_seconds,
         left_at=at,
         end=end,
@@ -209,11 +234,11 @@ def resume_entry(case: Case, draft: Draft, *, at: datetime) -> Entry | None:
     entry = locked_entry(case)
     if entry is None:
         return None
-    _count_pause(entry, at)
+    _end_pause(entry, case, at)
     entry.route = _route_for_people(draft)
     entry.risk = case.risk  # A draft can raise the risk, and never lowers it.
     entry.priority = max(entry.priority, PRIORITY[Risk(case.risk)])
-    entry.save(update_fields=["paused_at", "pause_reason", "paused_seconds", "due_at", "route", "risk", "priority"])
+    entry.save(update_fields=[*_RESUMED, "route", "risk", "priority"])
     return entry
 
 
@@ -221,8 +246,8 @@ def restore_entry(case: Case, draft: Draft, *, at: datetime, to: User) -> Entry:
     """A decision was undone: the case stands before its reviewer again, with the deadline that it had."""
     entry = locked_entry(case)
     if entry is not None:  # It only waited for a draft.
-        _count_pause(entry, at)
-        entry.save(update_fields=["paused_at", "pause_reason", "paused_seconds", "due_at"])
+        _end_pause(entry, case, at)
+        entry.save(update_fields=_RESUMED)
     else:
         last = Passage.objects.filter(case=case).order_by("-left_at", "-id").first()
         entry = open_entry(case, draft, at=at, came_back=True, last=last)
@@ -238,29 +263,18 @@ def hurry(case: Case) -> Entry | None:
     return entry
 
 
-def _count_pause(entry: Entry, at: datetime) -> None:
-    if entry.paused_at is None:
-        return
-    pause = min(at - entry.paused_at, timedelta(seconds=MAX_PAUSE_SHIFT - entry.paused_seconds))
-    entry.paused_seconds += max(0, round(pause.total_seconds()))
-    if entry.breached_at is None:
-        entry.due_at += pause
-    entry.paused_at, entry.pause_reason = None, ""
+def _end_pause(entry: Entry, case: Case, at: datetime) -> None:
+    wanted_by = case.wanted_by if entry.kind == Entry.Kind.REVIEW else None
+    Rules(entry.queue.sla_policy).end_pause(entry, at, wanted_by)
 
 
-def mark_breached(entry: Entry, now: datetime) -> None:
-    """The deadline has passed: said once, in the timeline and to the webhooks."""
-    entry.breached_at = now
-    entry.save(update_fields=["breached_at"])
-    _say_breached([entry], now)
-
-
-def _say_breached(entries: Sequence[Entry], at: datetime) -> None:
-    """Nobody was promised a second look, so that a sample's deadline is not spoken of."""
+def say_breached(missed: Sequence[tuple[Entry, Queue]], at: datetime) -> None:
+    """Entries missed their deadline in a queue: said once, in the timeline and to the webhooks. Nobody was promised a
+    second look, so that a sample's deadline is not spoken of."""
     record_all(
         [
-            Occurrence(entry.case, {"queue": entry.queue.slug, "due_at": entry.due_at.isoformat()})
-            for entry in entries
+            Occurrence(entry.case, {"queue": queue.slug, "due_at": entry.due_at.isoformat()})
+            for entry, queue in missed
             if entry.kind == Entry.Kind.REVIEW
         ],
         CaseEvent.Kind.SLA_BREACHED,

@@ -33,7 +33,8 @@ def authority_codes(tenant_ids: Collection[UUID]) -> dict[UUID, list[str]]:
 
 def routed_queues(tenant_ids: Collection[UUID]) -> QuerySet[Queue]:
     """The tenants' queues with all that routing and deadlines read of them."""
-    return Queue.objects.filter(tenant__in=tenant_ids).select_related("sla_policy__calendar", "skill")
+    queues = Queue.objects.filter(tenant__in=tenant_ids).select_related("sla_policy__calendar", "skill")
+    return queues.prefetch_related("sla_policy__steps")
 
 
 def queue_facts(queue: Queue) -> QueueFacts:

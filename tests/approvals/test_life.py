@@ -376,3 +376,18 @@ def test_a_person_reconciles_with_evidence(desk, till):
     assert (fresh(first).state, fresh(second).state) == ("failed", "executed")
     with pytest.raises(ActionNotWaiting):
         reconciling.mark(first.pk, is_executed=True, actor=desk.world.supervisor, evidence="changed my mind")
+
+
+def test_the_rule_of_reach_is_the_same_in_sql_and_in_python(desk):
+    everywhere = [
+        desk.unseen(amount, currency=currency)
+        for amount, currency in (("500.00", "USD"), ("500.01", "USD"), ("42.00", "EUR"), ("9000.00", "USD"))
+    ]
+    everywhere.append(desk.unseen(None))
+    desk.large.is_active = False
+    desk.large.save_as(system_actor())
+    for action in everywhere:
+        for code in ("", "small", "nobodys"):
+            action.authority_code = code
+            in_python = [one for one in desk.refunds.authorities.all() if one.reaches(action)]
+            assert set(authorities.reaching(action)) == set(in_python)

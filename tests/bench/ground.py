@@ -134,6 +134,9 @@ def fill_waiting(count: int, *, first: int = 1) -> None:
             due_at="now() + interval '1 hour' + CASE mod(n, 100) WHEN 0 THEN 9973 ELSE mod(n, 9973) END "
             "* interval '1 minute'",
             entered_at="now() - mod(n, 9973) * interval '1 second'",
+            clock=_key(6),
+            clock_started_at="now() - mod(n, 9973) * interval '1 second'",
+            next_step_at="now() + interval '1 hour'",
             queue_id=f"CASE mod(n, 100) WHEN 0 THEN '{rare}'::uuid ELSE t.queue_id END",
             excluded="'{}'",
         )

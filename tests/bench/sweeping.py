@@ -1,4 +1,7 @@
-"""The sweeps of lost leases and missed deadlines over many open entries, of which few are due."""
+"""The sweeps of lost leases and of deadlines over many open entries, of which few are due.
+
+A due entry misses its deadline and takes all three standard steps: three rows, an event, and its supervisors' notices.
+"""
 
 import resource
 import sys
@@ -10,7 +13,7 @@ from django.db import connection
 from cases.clock import db_now
 from queues.models import Entry
 from queues.services import claims
-from queues.services.deadlines import sweep_breaches
+from queues.services.deadlines import sweep_deadlines
 
 from .figures import Figure
 from .ground import FEW, WAITING, Ground, give_back
@@ -30,9 +33,9 @@ def sweeps(ground: Ground, due: int) -> Iterator[Figure]:
             give_back()
             _miss(due)
             before = _peak()
-            seconds["missed", name] = timed(lambda: _exactly(due, sweep_breaches()))
+            seconds["missed", name] = timed(lambda: _exactly(due, sweep_deadlines().missed))
             grown[name] = _peak() - before
-    for kind, what in (("lost", "sweep of lost leases"), ("missed", "sweep of missed deadlines")):
+    for kind, what in (("lost", "sweep of lost leases"), ("missed", "sweep of missed deadlines and their steps")):
         for name in (FEW, WAITING):
             figure = f"{seconds[kind, name]:.2f} s"
             if kind == "missed":
@@ -66,7 +69,8 @@ def _lose(ground: Ground, due: int) -> None:
 
 def _miss(due: int) -> None:
     late = Entry.objects.filter(breached_at=None).order_by("id").values("pk")[:due]
-    Entry.objects.filter(pk__in=late).update(due_at=db_now() - timedelta(hours=1))
+    past = db_now() - timedelta(hours=1)
+    Entry.objects.filter(pk__in=late).update(due_at=past, next_step_at=past)
 
 
 def _peak() -> int:

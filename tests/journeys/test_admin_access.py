@@ -16,11 +16,24 @@ from django.urls import reverse
 
 from approvals.models import ActionType, ApprovalAuthority, ImpactRule, ProposedAction
 from cases.admin.scoped import TenantScoped
-from cases.models import Case, Delivery, Denial, Membership, Policy, PolicyVersion, Tenant, User, WebhookEndpoint
+from cases.models import (
+    Case,
+    Delivery,
+    Denial,
+    Membership,
+    Notice,
+    NoticeChannel,
+    Policy,
+    PolicyVersion,
+    Tenant,
+    User,
+    WebhookEndpoint,
+)
 from cases.models.people import system_actor
 from cases.permissions import TENANT_RIGHTS, Denied, allowed
 from cases.rights import read_rights
 from cases.services.audit import keep_denial
+from cases.services.notices import News, tell
 from cases.signing import new_secret
 from cases.vocabulary import Role
 from config.home import home_of
@@ -61,6 +74,9 @@ def furnish(world: World) -> dict[type[Model], Any]:
     world.submit(external_id=f"two-{tenant.slug}")
     world.claim()
     keep_denial(Denied(world.reviewer, "change_policy", tenant))
+    channel = NoticeChannel(tenant=tenant, name=f"Team {tenant.slug}", email=f"team@{tenant.slug}.example")
+    channel.save_as(system, "created")
+    tell([News(tenant.pk, "sla.warn", f"Due in {tenant.slug}.", f"key-{tenant.slug}")])
     return {
         Tenant: tenant.pk,
         Membership: Membership.objects.get(user=world.reviewer).pk,
@@ -80,6 +96,8 @@ def furnish(world: World) -> dict[type[Model], Any]:
         ActionType: kind.pk,
         ApprovalAuthority: authority.pk,
         ProposedAction: ProposedAction.objects.get(case=case).pk,
+        NoticeChannel: channel.pk,
+        Notice: Notice.objects.get(channel=channel).pk,
     }
 
 
@@ -215,6 +233,8 @@ def test_an_outsiders_actions_do_not_reach_the_tenant(world, outsider):
         reverse("admin:cases_delivery_resend", args=[keys[Delivery]]): {},
         reverse("admin:queues_entry_take_back", args=[Entry.objects.get(claimed_by=world.reviewer).pk]): {},
         reverse("admin:auth_user_password_change", args=[keys[User]]): {"password1": PASSWORD, "password2": PASSWORD},
+        reverse("admin:cases_noticechannel_test", args=[keys[NoticeChannel]]): {},
+        reverse("admin:cases_notice_resend", args=[keys[Notice]]): {},
     }
     before = _fingerprint(world)
     for url, data in posts.items():
@@ -239,7 +259,7 @@ def _fingerprint(world: World) -> tuple:
 def test_choices_on_a_form_are_the_tenants_own(world, outsider):
     furnish(world)
     client = sign_in(outsider)
-    for model in (Queue, SlaPolicy, Reviewer, Membership, ApprovalAuthority, Policy, User, Skill):
+    for model in (Queue, SlaPolicy, Reviewer, Membership, ApprovalAuthority, Policy, User, Skill, NoticeChannel):
         text = client.get(address(model, "add")).content.decode()
         assert "acme" not in text.lower(), model
 

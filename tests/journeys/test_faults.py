@@ -12,7 +12,7 @@ from cases.clock import db_now
 from cases.models import Case, CaseEvent, Delivery, WebhookEndpoint
 from cases.models.people import system_actor
 from cases.services import lifecycle, people
-from cases.services.deliveries import new_secret
+from cases.signing import new_secret
 from config.celery import app
 from tests.cases.receiver import Receiver, answer, hang
 from tests.journeys.processes import WORKER, beat, kill, running, wait_until

@@ -15,7 +15,7 @@ from feedback.services import reviews
 from feedback.submission import Submission
 from queues.models import BusinessCalendar, Claim, Entry, Passage, Queue
 from queues.services import claims
-from queues.services.entries import MAX_PAUSE_SHIFT
+from queues.services.clocks import MAX_PAUSE_SHIFT
 from queues.services.health import queue_health
 from queues.services.setup import QueueInvalid, create_queue, save_queue
 from tests.worlds import FAIR, SURE, make_world
