@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from cases.clock import db_now
 from cases.services.deliveries import backlog
+from feedback.services import weekly
 from queues.models import Entry
 
 # Sweeps run every few seconds; what they left undone for so long, nobody is sweeping.
@@ -42,3 +43,5 @@ def _problems():
         yield "Lost leases are not being returned: is the beat or the worker down?"
     if backlog().late > GRACE:
         yield "Webhooks are not being sent: is the worker down?"
+    if weekly.is_behind(db_now()):
+        yield "Weekly exports are not being made or delivered: is the beat, the worker or the storage down?"

@@ -16,7 +16,7 @@ the fixing. A label that is given or changed later goes out in the correction fi
 reopened keeps the decision that went out, and its next decision goes out as a row of its own.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
@@ -28,9 +28,10 @@ from cases.models import Tenant
 
 from ..models import ExportedLabel, ExportedOverride, Review, WeeklyExport
 from ..models.labels import standing_label
-from ..weeks import Week
+from ..weeks import SETTLING, Week
 from .weekly_files import Progress, deliver
 
+GRACE = timedelta(hours=2)  # Several beats: an export that is later than that, nobody is making.
 _LOCK = 0x7765656B  # "week": the first half of the advisory lock, the tenant is the second.
 
 
@@ -60,6 +61,14 @@ def pending(tenant: Tenant, week: Week, now: datetime) -> QuerySet[Review]:
     """The overrides that an export of ``week`` fixed at ``now`` would hold."""
     ends_at = week.ends_at(ZoneInfo(tenant.time_zone))
     return Review.objects.corrections(now).filter(tenant=tenant, created_at__lt=ends_at, exported=None)
+
+
+def is_behind(now: datetime) -> bool:
+    """Whether an export is long due and not made, or made and not delivered, for any tenant that has had one before."""
+    unwritten = WeeklyExport.objects.filter(state=WeeklyExport.State.FROZEN, frozen_at__lt=now - GRACE)
+    a_week_and_more = now - timedelta(days=7) - SETTLING - GRACE
+    exporting = Tenant.objects.filter(is_active=True, weekly_exports__isnull=False)
+    return unwritten.exists() or exporting.exclude(weekly_exports__ends_at__gt=a_week_and_more).exists()
 
 
 # --- fixing what an export holds --------------------------------------------------------------------------------------

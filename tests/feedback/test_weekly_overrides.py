@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.files.storage import storages
@@ -322,6 +323,18 @@ def test_a_storage_that_is_down_costs_one_tenant_a_beat_and_the_others_nothing(w
     with pretend_now(MONDAY + WEEK + timedelta(minutes=15)):
         export_overrides()
     assert WeeklyExport.objects.get(tenant=world.tenant).state == "ready"
+
+
+def test_a_beat_that_died_shows_on_the_health_page(world, folder):
+    override(world, at=MONDAY)
+    run(world, MONDAY + WEEK)
+    due = Week(2026, 11).ends_at(ZoneInfo("UTC"))
+    assert not weekly.is_behind(due + timedelta(hours=2))
+    assert weekly.is_behind(due + timedelta(hours=4))
+    with pretend_now(due + timedelta(hours=2)):
+        weekly.fix_next(world.tenant)
+    assert not weekly.is_behind(due + timedelta(hours=3))
+    assert weekly.is_behind(due + timedelta(hours=5)), "made and not delivered"
 
 
 # --- what the database holds ------------------------------------------------------------------------------------------
