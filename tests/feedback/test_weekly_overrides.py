@@ -11,6 +11,7 @@ import pytest
 from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, transaction
+from django.test import Client
 
 from cases.clock import pretend_now
 from cases.models import Case, CaseEvent, WebhookEndpoint
@@ -383,3 +384,22 @@ def test_the_command_exports_what_is_due_and_a_dry_run_only_says_what_it_would(w
     with pytest.raises(CommandError, match="no active tenant"):
         call_command("weekly_overrides", "--tenant", "nobody")
     assert Review.objects.count() == 1
+
+
+def test_who_may_export_sees_what_went_out_and_an_outsider_sees_nothing(world, folder):
+    override(world, at=MONDAY)
+    (export,) = run(world, MONDAY + WEEK)
+    pages = ("/admin/feedback/weeklyexport/", f"/admin/feedback/weeklyexport/{export.pk}/change/")
+    outsider = make_world("other").supervisor
+    answers = {}
+    for user in (world.supervisor, world.compliance, world.reviewer, outsider):
+        client = Client()
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        answers[user] = [client.get(page) for page in pages]
+    for user in (world.supervisor, world.compliance):
+        assert [answer.status_code for answer in answers[user]] == [200, 200]
+        assert "2026-W10" in answers[user][0].content.decode()
+        assert export.files[0]["sha256"] in answers[user][1].content.decode()
+    assert [answer.status_code for answer in answers[world.reviewer]] == [403, 403]
+    assert [answer.status_code for answer in answers[outsider]] == [200, 302]
+    assert "2026-W10" not in answers[outsider][0].content.decode()
