@@ -16,6 +16,7 @@ MENU = (
     ("Cases", "admin:cases_case_changelist", "view_case"),
     ("Waiting", "admin:queues_entry_changelist", "view_queue"),
     ("Reviews", "admin:feedback_review_changelist", "view_review"),
+    ("Corrections", "admin:feedback_correction_changelist", "label_review"),
     ("Actions", "admin:approvals_proposedaction_changelist", "view_action"),
     ("Queues", "admin:queues_queue_changelist", "change_queue"),
     ("Policies", "admin:cases_policy_changelist", "change_policy"),

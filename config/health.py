@@ -17,6 +17,9 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from approvals.models import ProposedAction
+from approvals.services import jobs
+from approvals.states import ActionState
 from cases.admin.wording import span_words
 from cases.clock import db_now
 from cases.models import Case
@@ -24,6 +27,7 @@ from cases.rights import rights_of
 from cases.services import heartbeats, notices
 from cases.services.deliveries import backlog
 from cases.states import State
+from feedback.services import weekly
 from queues.models import Entry
 from queues.services.deadlines import SWEEP
 
@@ -99,6 +103,8 @@ def _checks(now: datetime) -> Iterator[Check]:
     yield _redrafts(now)
     yield _deliveries(now)
     yield _notices()
+    yield _actions(now)
+    yield _weekly(now)
 
 
 def _last_sweep(now: datetime) -> Check:
@@ -175,6 +181,31 @@ def _notices() -> Check:
         "Some notices could not be sent." if behind.failed else "",
         link=f"{reverse('admin:cases_notice_changelist')}?state__exact=failed",
         figures={"notices_waiting": behind.waiting, "notices_failed": behind.failed},
+    )
+
+
+def _actions(now: datetime) -> Check:
+    behind = jobs.overdue(now - GRACE)[:COUNTED].count()
+    unknown = ProposedAction.objects.filter(state=ActionState.UNKNOWN)[:COUNTED].count()
+    return Check(
+        "Actions",
+        f"{_counted(behind)} behind, {_counted(unknown)} of unknown result",
+        "Actions are not being previewed or carried out: is the worker down?" if behind else "",
+        "What became of some actions is unknown: somebody has to find out." if unknown else "",
+        link=f"{reverse('admin:approvals_proposedaction_changelist')}?state__exact={ActionState.UNKNOWN}",
+        figures={"actions_behind": behind, "actions_unknown": unknown},
+    )
+
+
+def _weekly(now: datetime) -> Check:
+    problem = "Weekly exports are not being made or delivered: is the beat, the worker or the storage down?"
+    is_behind = weekly.is_behind(now)
+    return Check(
+        "Weekly exports",
+        "behind" if is_behind else "delivered",
+        problem if is_behind else "",
+        link=reverse("admin:feedback_weeklyexport_changelist"),
+        figures={"weekly_exports_behind": is_behind},
     )
 
 

@@ -8,6 +8,7 @@ from django.db import connection
 from approvals.states import TERMINAL
 from cases.rules_document import ALWAYS_HIGH_STAKES
 from cases.states import OPEN, State
+from feedback.services.weekly import MISSED
 
 SHOWN = 5  # broken rows named per rule
 
@@ -94,6 +95,7 @@ INVARIANTS = (
            JOIN cases_caseevent e ON e.id = v.event_id JOIN cases_case c ON c.id = e.case_id
            WHERE c.purpose <> 'real'""",
     ),
+    Invariant("An override that a weekly export should hold went out with one", MISSED),
 )
 
 

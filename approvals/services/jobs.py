@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Q, QuerySet
 
 from cases.clock import db_now
 from cases.nudges import nudge
@@ -73,6 +74,11 @@ def hold_on(job: Job) -> None:
 def is_ours(job: Job) -> bool:
     """Whether the lease still is what it was; asked under the action's lock, which every lease's end takes too."""
     return ActionJob.objects.filter(action=job.action_id, leased_until=job.until).exists()
+
+
+def overdue(before: datetime) -> QuerySet[ActionJob]:
+    """What has been due since ``before`` and is under nobody's lease: the workers are behind, or gone."""
+    return ActionJob.objects.filter(Q(leased_until=None) | Q(leased_until__lt=before), due_at__lt=before)
 
 
 @transaction.atomic

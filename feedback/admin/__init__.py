@@ -1,5 +1,7 @@
-"""The door of reviews in the admin: their list, and the page where cases are decided."""
+"""The doors of feedback in the admin: reviews and the page where cases are decided, and the labels of corrections."""
 
+from .corrections import CorrectionAdmin
 from .reviews import ReviewAdmin
+from .weekly import WeeklyExportAdmin
 
-__all__ = ["ReviewAdmin"]
+__all__ = ["CorrectionAdmin", "ReviewAdmin", "WeeklyExportAdmin"]
