@@ -13,6 +13,7 @@ from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest
 
 from .models import Membership, Tenant, TenantGroupPermission, TenantUserPermission, User
+from .models.tenants import SANDBOX_ID
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,10 @@ class HeldRights:
         return [tenant_id for tenant_id, held in self.by_tenant.items() if right in held]
 
     def within(self, rows: QuerySet, right: str, path: str = "tenant") -> QuerySet:
-        """The ``rows`` whose tenant, found at ``path``, grants ``right``."""
-        return rows if self.is_superuser else rows.filter(**{f"{path}__in": self.tenant_ids(right)})
+        """The ``rows`` whose tenant, found at ``path``, grants ``right``. The sandbox's are shown to nobody."""
+        if self.is_superuser:
+            return rows.exclude(**{path: SANDBOX_ID})
+        return rows.filter(**{f"{path}__in": self.tenant_ids(right)})
 
     def allowed(self, right: str, tenant: Tenant) -> bool:
         """The same question in the words of ``permissions.Rights``, for those who draw what it would allow."""

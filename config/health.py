@@ -8,6 +8,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from cases.clock import db_now
+from cases.services import selftest
 from cases.services.deliveries import backlog
 from queues.models import Entry
 
@@ -42,3 +43,5 @@ def _problems():
         yield "Lost leases are not being returned: is the beat or the worker down?"
     if backlog().late > GRACE:
         yield "Webhooks are not being sent: is the worker down?"
+    if problem := selftest.problem(db_now()):
+        yield problem

@@ -155,6 +155,8 @@ CELERY_BEAT_SCHEDULE = {
     "deliver-webhooks": {"task": "cases.tasks.sweep_deliveries", "schedule": 5.0},
     "sweep-queues": {"task": "queues.tasks.sweep", "schedule": 15.0},
     "sweep-redrafts": {"task": "cases.tasks.sweep_redrafts", "schedule": 30.0},
+    "sweep-recalls": {"task": "cases.tasks.sweep_recalls", "schedule": 15.0},
+    "test-the-switch": {"task": "cases.tasks.test_the_switch", "schedule": 15.0},
     "purge-keys": {"task": "cases.tasks.purge_keys", "schedule": 3600.0},
     "sweep-actions": {"task": "approvals.tasks.sweep", "schedule": 15.0},
 }
@@ -221,6 +223,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BULK_BYTES + 1  # The strict parser refuses ea
 CASE_FACT_PROVIDERS = ["approvals.facts.action_facts"]
 CASE_DETAIL_PROVIDERS = ["queues.details.case_details", "approvals.details.case_details"]
 CASE_EVENT_HANDLERS = ["queues.handlers.on_events", "approvals.handlers.on_events"]
+
+SWITCH_IMPACT_PROVIDERS = ["cases.services.impact.case_impact"]
+RESUME_EVERYWHERE_NEEDS_TWO = flag("RESUME_EVERYWHERE_NEEDS_TWO")  # For one tenant it is a setting of the tenant.
 
 # --- history, security, texts ------------------------------------------------------------------------------------
 

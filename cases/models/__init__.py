@@ -3,13 +3,16 @@
 from .audit import Denial
 from .cases import Case
 from .content import Content
+from .customers import InterimTemplate, Promise
 from .drafts import Draft, Release
 from .events import CaseEvent
 from .idempotency import IdempotencyKey
 from .outbox import Delivery, WebhookEndpoint
 from .people import Membership, TenantGroupPermission, TenantUserPermission, User
 from .policies import Policy, PolicyVersion, RuleFailure, TriggerCondition
-from .switch import AutomationSwitch
+from .recalls import RecallRun
+from .selftest import SelfTest
+from .switch import AutomationSwitch, ResumeRequest
 from .tenants import Tenant
 
 __all__ = [
@@ -21,11 +24,16 @@ __all__ = [
     "Denial",
     "Draft",
     "IdempotencyKey",
+    "InterimTemplate",
     "Membership",
     "Policy",
     "PolicyVersion",
+    "Promise",
+    "RecallRun",
     "Release",
+    "ResumeRequest",
     "RuleFailure",
+    "SelfTest",
     "Tenant",
     "TenantGroupPermission",
     "TenantUserPermission",
