@@ -82,7 +82,7 @@ class Policy(Tracked):
         models.CharField(max_length=8, validators=[LANGUAGE_NAME]),
         default=list,
         blank=True,
-        help_text="Primary subtags such as “de”; drafts in others, or in none, go to a person. Empty: all are known.",
+        help_text="Primary subtags such as “de”; drafts in others go to a person. Empty: all are known.",
     )
     high_stakes_domains = ArrayField(
         models.CharField(max_length=50, validators=[DOMAIN_NAME]),

@@ -150,6 +150,16 @@ def read(tenant: Tenant, *, domain: str = "", action: str = "", depth: Depth = D
     return switches_of(tenant).automation(domain=domain, action=action, depth=depth)
 
 
+def state_of(scope: Scope) -> Automation:
+    """How ``scope`` stands, that of every tenant included, for whoever has just moved it."""
+    if scope.tenant:
+        return read(scope.tenant, domain=scope.domain, action=scope.action)
+    row = _row(scope)
+    if row._state.adding or not row.is_enabled:
+        return Automation(allowed=False, why=f"automation is stopped for {scope}: {row.reason}")
+    return Automation(allowed=True, why="automation is on, where no narrower stop says otherwise", share=row.share)
+
+
 # --- moving ----------------------------------------------------------------------------------------------------------
 
 
