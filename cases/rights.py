@@ -6,14 +6,17 @@ A page asks some forty times (each column, button, filter and menu entry); this 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, QuerySet
+from django.db.models import OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
-from .models import Membership, Tenant, TenantGroupPermission, TenantUserPermission, User
+from .models import AutomationSwitch, Membership, Tenant, TenantGroupPermission, TenantUserPermission, User
 from .models.tenants import SANDBOX_ID
+
+SWITCHES = 1_000  # so many scopes are looked at
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,14 @@ class HeldRights:
     by_tenant: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
     roles: frozenset[str] = frozenset()
     places: tuple[Tenant, ...] = ()
+
+    @cached_property
+    def switches(self) -> tuple[AutomationSwitch, ...]:
+        """Every row of the automation switch that concerns the person's tenants, read once: for the frame's banner and
+        for the pages under it."""
+        mine = ~Q(tenant=SANDBOX_ID) if self.is_superuser else Q(tenant=None) | Q(tenant__in=list(self.by_tenant))
+        rows = AutomationSwitch.objects.filter(mine).select_related("tenant", "changed_by")
+        return tuple(rows.order_by("pk")[:SWITCHES])
 
     def has(self, right: str, tenant_id: UUID | None = None) -> bool:
         """Whether ``right`` is held in this tenant, or without one in any."""

@@ -120,7 +120,7 @@ def home_of(user: User, rights: HeldRights) -> Home:
         home.floor = Floor(
             queues=[queue for queue in queues if queue.tenant_id in watched_ids],
             held=[entry for entry in held if entry.tenant_id in watched_ids],
-            automation=standings(watched),
+            automation=standings(watched, rights),
             people=_people(watched_ids),
             failures=_failures(watched_ids),
         )

@@ -1,17 +1,13 @@
 """What stands still: one rule for the banner, the home page and the automation page."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
-
 from ..models import AutomationSwitch, Tenant
-from ..models.tenants import SANDBOX_ID
 from ..rights import HeldRights
 
-ROWS = 1_000  # so many scopes are looked at
 BANNER_ROWS = 3
 
 
@@ -41,11 +37,11 @@ class Banner:
         return bool(self.rows)
 
 
-def standings(tenants: Sequence[Tenant]) -> list[Standing]:
-    """How each of ``tenants`` stands, in one query."""
+def standings(tenants: Sequence[Tenant], rights: HeldRights) -> list[Standing]:
+    """How each of ``tenants`` stands; they are among those of ``rights``."""
     whole: dict[UUID | None, AutomationSwitch] = {}
     narrower: dict[UUID | None, int] = {}
-    for row in _rows(Q(tenant=None) | Q(tenant__in=[tenant.pk for tenant in tenants])):
+    for row in rights.switches:
         if not row.domain and not row.action:
             whole[row.tenant_id] = row
         elif not row.is_enabled:
@@ -65,14 +61,15 @@ def _standing(tenant: Tenant, whole: dict[Any, AutomationSwitch], narrower: dict
 
 
 def banner_of(rights: HeldRights) -> Banner:
-    """The stops and unfinished resumptions that concern the person's tenants, in one query."""
-    mine = Q(tenant__in=rights.tenant_ids("view_automation")) | Q(tenant=None)
-    halting = Q(is_enabled=False) | Q(share__lt=100)
-    found = list(_rows(~Q(tenant=SANDBOX_ID) if rights.is_superuser else mine, halting))
+    """The stops and unfinished resumptions that concern the person's tenants."""
+    found = [row for row in rights.switches if _halts(row) and _concerns(row, rights)]
     found.sort(key=lambda row: (row.tenant_id is not None, bool(row.domain or row.action), row.is_enabled))
     return Banner(found[:BANNER_ROWS], max(0, len(found) - BANNER_ROWS))
 
 
-def _rows(*conditions: Q) -> Iterable[AutomationSwitch]:
-    rows = AutomationSwitch.objects.filter(*conditions).select_related("tenant", "changed_by")
-    return rows.order_by("pk")[:ROWS]
+def _halts(row: AutomationSwitch) -> bool:
+    return not row.is_enabled or row.share < 100
+
+
+def _concerns(row: AutomationSwitch, rights: HeldRights) -> bool:
+    return row.tenant_id is None or rights.has("view_automation", row.tenant_id)
