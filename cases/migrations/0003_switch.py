@@ -12,6 +12,14 @@ import cases.ids
 from cases.guards import append_only
 
 
+APPEND_ONLY = (
+    "cases_promise",
+    "cases_selftest",
+    "cases_historicalinterimtemplate",
+    "cases_historicalresumerequest",
+)
+
+
 class Migration(migrations.Migration):
     dependencies = [
         ("cases", "0002_guards"),
@@ -528,8 +536,5 @@ class Migration(migrations.Migration):
                 name="nobody_confirms_their_own_resume",
             ),
         ),
-        *map(
-            append_only,
-            ("cases_promise", "cases_selftest", "cases_historicalinterimtemplate", "cases_historicalresumerequest"),
-        ),
+        *map(append_only, APPEND_ONLY),
     ]
