@@ -11,7 +11,6 @@ import cases.history
 import cases.ids
 from cases.guards import append_only
 
-
 APPEND_ONLY = (
     "cases_promise",
     "cases_selftest",
