@@ -1,5 +1,6 @@
 """Keys: UUIDv7 in the database (RFC 9562), prefixed hexadecimal on the wire, so that both sort by age."""
 
+from datetime import datetime
 from uuid import UUID
 
 import uuid_utils.compat
@@ -23,3 +24,8 @@ def from_wire(prefix: str, text: object) -> UUID | None:
     if len(digits) != 32 or any(c not in "0123456789abcdef" for c in digits):
         return None
     return UUID(hex=digits)
+
+
+def first_id_at(at: datetime) -> UUID:
+    """The lowest key of the millisecond ``at``: a key that was made then or later is not below it."""
+    return UUID(int=(int(at.timestamp() * 1000) << 80) | (0x7 << 76) | (0b10 << 62))

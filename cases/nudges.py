@@ -10,6 +10,7 @@ from kombu import Connection, pools
 log = structlog.get_logger(__name__)
 
 SWEEP_DELIVERIES = "cases.tasks.sweep_deliveries"
+SWEEP_RECALLS = "cases.tasks.sweep_recalls"
 
 BROKER_SECONDS = 0.04  # per step of a nudge: to a connection, to connect, to an answer
 QUIET_SECONDS = 5.0  # After a failure nobody asks the broker so long: the sweeps of beat do its work meanwhile.

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.urls import reverse
@@ -15,6 +14,7 @@ from .models.drafts import RELEASE_PARTS
 from .outcome import is_final, outcome_document, public_state
 from .permissions import Rights, fields_visible_to
 from .services.intake import Receipt
+from .services.meanwhile import message_of, promise_for, told_meanwhile
 
 
 def status_url(case: Case) -> str:
@@ -43,17 +43,11 @@ def receipt_document(receipt: Receipt) -> dict[str, Any]:
         "queue_reason": receipt.answers.get("queue_reason"),
         "sla_deadline": deadline,
         "action_id": receipt.answers.get("action_id"),
-        "interim_answer": case.content.text.get("limited_answer"),
-        "customer_message": customer_message(case, deadline) if deadline else None,
+        "interim_answer": told_meanwhile(case),
+        "customer_message": message_of(case, promise_for(case, deadline), now=draft.created_at) if deadline else None,
         "status_url": status_url(case),
         "review_url": review_url(case),
     }
-
-
-def customer_message(case: Case, deadline: datetime) -> str:
-    """An honest sentence for the customer, with the deadline in the tenant's own time."""
-    local = deadline.astimezone(ZoneInfo(case.tenant.time_zone))
-    return f"A specialist will review this and write to you by {local:%H:%M on %d %B %Y} ({local:%Z})."
 
 
 def case_documents(cases: Sequence[Case], actor: User) -> list[dict[str, Any]]:
@@ -86,7 +80,7 @@ def _case_document(case: Case, rights: Rights, now: datetime, details: dict[str,
         "sla_deadline": details.get("sla_deadline"),
         "sla_breached": bool(details.get("sla_breached")),
         "user_question": case.content.text.get("user_question"),
-        "interim_answer": case.content.text.get("limited_answer") if undecided else None,
+        "interim_answer": told_meanwhile(case) if undecided else None,
         "customer": customer_document(case, unmasked="customer" in visible),
         "outcome": outcome_document(case, now, details.get("actions", [])),
         "actions": details.get("actions", []),

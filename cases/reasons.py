@@ -32,6 +32,8 @@ _FROM_CALLER = {
     Trigger.MISSING_SIGNALS: "the caller reports missing signals",
     Trigger.NO_DRAFT: "the caller reports that there is no draft",
     Trigger.RULE_FAILED: "the caller reports a failed rule",
+    Trigger.UNKNOWN_DOMAIN: "the caller reports an unknown domain",
+    Trigger.UNKNOWN_LANGUAGE: "the caller reports an unknown language",
 }
 
 NO_DRAFT = "there is no draft to check"
@@ -88,6 +90,19 @@ def missing_required(confidence: Confidence) -> str:
 def high_stakes(domain: str, risk: Risk, *, by_domain: bool, by_risk: bool) -> list[str]:
     clauses = [f"the domain {words(domain)} is high stakes"] if by_domain else []
     return clauses + ([f"the risk is {risk}"] if by_risk else [])
+
+
+def unknown_domain(domain: str) -> str:
+    return f"the policy does not know the domain {words(domain)}"
+
+
+def unknown_language(language: str) -> str:
+    named = language and language != "und"
+    return f"the policy does not know the language {short(language)}" if named else "no language was named"
+
+
+def held_back(share: int) -> str:
+    return f"automation is resuming: {share} % of what would pass by itself does, and this draft is not among them"
 
 
 def failed_tools(failed: int, total: int) -> str:

@@ -6,13 +6,17 @@ A page asks some forty times (each column, button, filter and menu entry); this 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, QuerySet
+from django.db.models import OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
-from .models import Membership, Tenant, TenantGroupPermission, TenantUserPermission, User
+from .models import AutomationSwitch, Membership, Tenant, TenantGroupPermission, TenantUserPermission, User
+from .models.tenants import SANDBOX_ID
+
+SWITCHES = 1_000  # so many scopes are looked at
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,14 @@ class HeldRights:
     by_tenant: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
     roles: frozenset[str] = frozenset()
     places: tuple[Tenant, ...] = ()
+
+    @cached_property
+    def switches(self) -> tuple[AutomationSwitch, ...]:
+        """Every row of the automation switch that concerns the person's tenants, read once: for the frame's banner and
+        for the pages under it."""
+        mine = ~Q(tenant=SANDBOX_ID) if self.is_superuser else Q(tenant=None) | Q(tenant__in=list(self.by_tenant))
+        rows = AutomationSwitch.objects.filter(mine).select_related("tenant", "changed_by")
+        return tuple(rows.order_by("pk")[:SWITCHES])
 
     def has(self, right: str, tenant_id: UUID | None = None) -> bool:
         """Whether ``right`` is held in this tenant, or without one in any."""
@@ -37,8 +49,10 @@ class HeldRights:
         return [tenant_id for tenant_id, held in self.by_tenant.items() if right in held]
 
     def within(self, rows: QuerySet, right: str, path: str = "tenant") -> QuerySet:
-        """The ``rows`` whose tenant, found at ``path``, grants ``right``."""
-        return rows if self.is_superuser else rows.filter(**{f"{path}__in": self.tenant_ids(right)})
+        """The ``rows`` whose tenant, found at ``path``, grants ``right``. The sandbox's are shown to nobody."""
+        if self.is_superuser:
+            return rows.exclude(**{path: SANDBOX_ID})
+        return rows.filter(**{f"{path}__in": self.tenant_ids(right)})
 
     def allowed(self, right: str, tenant: Tenant) -> bool:
         """The same question in the words of ``permissions.Rights``, for those who draw what it would allow."""

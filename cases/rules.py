@@ -23,6 +23,8 @@ class Rules:
     quick_review_from: float = 0.70
     signals: Mapping[str, SignalRule] = field(default_factory=dict)
     clear_margin: float = 0.2
+    known_domains: frozenset[str] = frozenset()
+    known_languages: frozenset[str] = frozenset()
     high_stakes_domains: frozenset[str] = frozenset()
     high_stakes_risks: frozenset[Risk] = ALWAYS_HIGH_STAKES
     risk_floor: Mapping[str, Risk] = field(default_factory=dict)
@@ -53,6 +55,8 @@ class Rules:
                 str(name): {"weight": rule.weight, "use": str(rule.use)} for name, rule in sorted(self.signals.items())
             },
             "clear_margin": self.clear_margin,
+            "known_domains": sorted(self.known_domains),
+            "known_languages": sorted(self.known_languages),
             "high_stakes_domains": sorted(self.high_stakes_domains),
             "high_stakes_risks": [str(risk) for risk in Risk if risk in self.high_stakes_risks],
             "risk_floor": {domain: str(risk) for domain, risk in sorted(self.risk_floor.items())},

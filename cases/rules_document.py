@@ -12,6 +12,7 @@ from cases.errors import CountersignError
 from cases.vocabulary import Risk, Signal, Trigger, Use
 
 DOMAIN = re.compile(r"[a-z0-9][a-z0-9_-]{0,49}")
+PRIMARY_LANGUAGE = re.compile(r"[a-z]{2,8}")
 CODE = re.compile(r"[a-z][a-z0-9_]{0,49}")
 LABEL_LENGTH = 100
 LABEL_ERROR = f"Words are 1 to {LABEL_LENGTH} characters in one line."
@@ -24,9 +25,16 @@ MAX_REVIEWS = 100_000
 # A policy may call more risks high stakes, never fewer: what is high is not decided without a person.
 ALWAYS_HIGH_STAKES = frozenset({Risk.HIGH, Risk.CRITICAL})
 
-# A condition is an opinion; these four state what triage itself found.
+# A condition is an opinion; these state what triage itself found.
 FOUND_BY_TRIAGE = frozenset(
-    {Trigger.AUTOMATION_STOPPED, Trigger.MISSING_SIGNALS, Trigger.NO_DRAFT, Trigger.RULE_FAILED}
+    {
+        Trigger.AUTOMATION_STOPPED,
+        Trigger.MISSING_SIGNALS,
+        Trigger.NO_DRAFT,
+        Trigger.RULE_FAILED,
+        Trigger.UNKNOWN_DOMAIN,
+        Trigger.UNKNOWN_LANGUAGE,
+    }
 )
 CONDITION_TRIGGERS = tuple(trigger for trigger in Trigger if trigger not in FOUND_BY_TRIAGE)
 
@@ -76,6 +84,10 @@ class Reader:
             "quick_review_from": self.threshold("quick_review_from"),
             "signals": self.signals(),
             "clear_margin": self.number("clear_margin", self.document["clear_margin"], 0.001, 1.0),
+            "known_domains": frozenset(self.texts("known_domains", DOMAIN)),
+            "known_languages": frozenset(
+                self.texts("known_languages", PRIMARY_LANGUAGE, "Each entry must be a primary language subtag.")
+            ),
             "high_stakes_domains": frozenset(self.texts("high_stakes_domains", DOMAIN)),
             "high_stakes_risks": self.risks(),
             "risk_floor": self.floors(),
@@ -145,11 +157,13 @@ class Reader:
         self.error(name, f"Must be a list of at most {limit} entries.")
         return []
 
-    def texts(self, name: str, pattern: re.Pattern | None = None) -> list[str]:
+    def texts(
+        self, name: str, pattern: re.Pattern | None = None, refused: str = "Each entry must be a domain's name."
+    ) -> list[str]:
         found = self.entries(name)
         for value in found:
             if not is_text(value, LABEL_LENGTH) or (pattern and not pattern.fullmatch(value)):
-                self.error(name, "Each entry must be a domain's name." if pattern else LABEL_ERROR)
+                self.error(name, refused if pattern else LABEL_ERROR)
                 return []
         if len(set(found)) < len(found):
             self.error(name, "An entry is there twice.")

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from .services import deliveries, heartbeats, lifecycle, notices
+from .services import deliveries, heartbeats, lifecycle, notices, recalls, selftest
 from .wire import idempotency
 
 
@@ -16,6 +16,18 @@ def sweep_deliveries() -> None:
 def sweep_redrafts() -> None:
     """Cases whose new draft did not come in time go back to people. Runs by beat."""
     lifecycle.resume_overdue_redrafts()
+
+
+@shared_task
+def sweep_recalls() -> None:
+    """Take automatic approvals back, as far as people asked for it. Runs by beat, and by a nudge after each wish."""
+    recalls.sweep(seconds=60)
+
+
+@shared_task
+def test_the_switch() -> None:
+    """Prove in the sandbox that a stop stops, if the last proof is old enough. Runs by beat."""
+    selftest.run_if_due()
 
 
 @shared_task

@@ -34,6 +34,8 @@ class Facts:
 
     ``has_draft`` is true where there is a draft or a decision to judge. Lengths are in characters. ``route_quality`` is
     in [0, 1], None when unknown. ``release_reviews`` counts the reviews that the release has had, 0 when it is unknown.
+    ``lot`` in [0, 1) is the case's own, the same whenever it is sent: while automation is resuming, those below the
+    share pass; a case without one has the highest.
     """
 
     kind: Kind
@@ -58,14 +60,19 @@ class Facts:
     release_version: str = ""
     release_reviews: int = 0
     customer_known: bool = False
+    lot: float = 1.0
 
 
 @dataclass(frozen=True)
 class Automation:
-    """What the automation switch says, and why, in words for people."""
+    """What the automation switch says, and why, in words for people.
+
+    ``share`` is the percentage of what would pass by itself that does: below 100 while automation is resuming.
+    """
 
     allowed: bool
     why: str = ""
+    share: int = 100
 
 
 @dataclass(frozen=True)
@@ -132,6 +139,10 @@ def triage(facts: Facts, rules: Rules | None, *, automation: Automation, may_aut
     by_domain, by_risk = facts.domain in rules.high_stakes_domains, risk in rules.high_stakes_risks
     if by_domain or by_risk:
         found.add(Trigger.HIGH_STAKES, *reasons.high_stakes(facts.domain, risk, by_domain=by_domain, by_risk=by_risk))
+    if rules.known_domains and facts.domain not in rules.known_domains:
+        found.add(Trigger.UNKNOWN_DOMAIN, reasons.unknown_domain(facts.domain))
+    if rules.known_languages and facts.language.split("-", 1)[0].lower() not in rules.known_languages:
+        found.add(Trigger.UNKNOWN_LANGUAGE, reasons.unknown_language(facts.language))
     if confidence.missing_required:
         found.add(Trigger.MISSING_SIGNALS, reasons.missing_required(confidence))
     if confidence.value <= threshold:
@@ -140,6 +151,10 @@ def triage(facts: Facts, rules: Rules | None, *, automation: Automation, may_aut
         clauses = reasons.low_confidence(confidence, threshold, cautious=needs_more) if facts.has_draft else ()
         found.add(Trigger.LOW_CONFIDENCE, *clauses)
     failures = _add_conditions(found, rules, condition_facts(facts, risk, confidence))
+
+    if automation.share < 100 and not found.triggers() and facts.lot >= automation.share / 100:
+        # Of those that would pass and of no others: what goes to people anyway is not held back by this.
+        found.add(Trigger.AUTOMATION_STOPPED, reasons.held_back(automation.share))
 
     triggers = found.triggers()
     route = _route(confidence.value, triggers, rules, has_draft=facts.has_draft)
@@ -152,7 +167,12 @@ def triage(facts: Facts, rules: Rules | None, *, automation: Automation, may_aut
         threshold=threshold,
         cautious=cautious,
         failures=failures,
-        sample_share=max(rules.sampling_share, rules.new_release_sampling if cautious else 0.0),
+        sample_share=max(
+            rules.sampling_share,
+            rules.new_release_sampling if cautious else 0.0,
+            1
+            - automation.share / 100,  # While automation is resuming, people look at the more the less is let through.
+        ),
     )
 
 

@@ -39,6 +39,8 @@ class Trigger(TextChoices):
     MISSING_SIGNALS = "missing_signals", "A required signal is missing"
     NO_DRAFT = "no_draft", "There is no draft"
     RULE_FAILED = "rule_failed", "A rule of the policy failed"
+    UNKNOWN_DOMAIN = "unknown_domain", "The policy does not know the domain"
+    UNKNOWN_LANGUAGE = "unknown_language", "The policy does not know the language"
 
 
 class Signal(TextChoices):
@@ -86,3 +88,12 @@ class Depth(IntegerChoices):
 
     DECISIONS = 1, "No automatic decision or execution"
     DISPATCH = 2, "No dispatch at all, people's included"
+
+
+class Stage(IntegerChoices):
+    """How far a resumption goes: the percentage of what would pass by itself that does."""
+
+    PEOPLE = 0, "What people approve is dispatched again; nothing runs by itself"
+    TENTH = 10, "10 % of what would pass by itself does"
+    HALF = 50, "50 % of what would pass by itself does"
+    ALL = 100, "Everything that passes by itself does"

@@ -71,6 +71,7 @@ class CountersignAdminSite(AdminSite):
             "available_apps": [],
             "log_entries": self.get_log_entries(request),
             "menu": _menu(request, rights_of(request)) if may_enter else [],
+            "stopped": _banner(request) if may_enter else None,
         }
 
     def get_urls(self):
@@ -95,6 +96,12 @@ class CountersignAdminSite(AdminSite):
         context = {**self.each_context(request), "title": "Everything", "app_list": self.get_app_list(request)}
         request.current_app = self.name
         return TemplateResponse(request, "admin/everything.html", context)
+
+
+def _banner(request: HttpRequest):
+    from cases.services.standing import banner_of  # The models are loaded after the site.
+
+    return banner_of(rights_of(request))
 
 
 def _menu(request: HttpRequest, rights: HeldRights) -> list[dict[str, Any]]:

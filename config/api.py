@@ -27,5 +27,6 @@ urlpatterns = [
     path("queues/claim/", queues.ClaimView.as_view(), name="claim"),
     path("automation/", automation.AutomationView.as_view(), name="automation"),
     path("automation/stop/", automation.StopView.as_view(), name="automation-stop"),
+    path("automation/recall/", automation.RecallView.as_view(), name="automation-recall"),
     path("automation/resume/", automation.ResumeView.as_view(), name="automation-resume"),
 ]

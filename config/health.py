@@ -24,7 +24,7 @@ from cases.admin.wording import span_words
 from cases.clock import db_now
 from cases.models import Case
 from cases.rights import rights_of
-from cases.services import heartbeats, notices
+from cases.services import heartbeats, notices, selftest
 from cases.services.deliveries import backlog
 from cases.states import State
 from feedback.services import weekly
@@ -105,6 +105,7 @@ def _checks(now: datetime) -> Iterator[Check]:
     yield _notices()
     yield _actions(now)
     yield _weekly(now)
+    yield _switch(now)
 
 
 def _last_sweep(now: datetime) -> Check:
@@ -207,6 +208,11 @@ def _weekly(now: datetime) -> Check:
         link=reverse("admin:feedback_weeklyexport_changelist"),
         figures={"weekly_exports_behind": is_behind},
     )
+
+
+def _switch(now: datetime) -> Check:
+    problem = selftest.problem(now)
+    return Check("Proof that a stop stops", "fails" if problem else "holds", problem or "")
 
 
 def _counted(count: int) -> str:

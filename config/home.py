@@ -26,8 +26,9 @@ from django.db.models import (
 from approvals.models import ProposedAction
 from approvals.states import ActionState
 from cases.clock import db_now
-from cases.models import AutomationSwitch, CaseEvent, Denial, RuleFailure, Tenant, User
+from cases.models import CaseEvent, Denial, RuleFailure, Tenant, User
 from cases.rights import HeldRights
+from cases.services.standing import Standing, standings
 from cases.vocabulary import Role
 from feedback.models import Review
 from queues.models import Entry, Queue, Reviewer
@@ -71,22 +72,12 @@ class Desk:
 
 
 @dataclass(frozen=True)
-class Switched:
-    """Whether a tenant's automation runs, decided by ``row``; None where nobody ever switched it on."""
-
-    tenant: Tenant
-    is_on: bool
-    row: AutomationSwitch | None
-    narrower: int
-
-
-@dataclass(frozen=True)
 class Floor:
     """What a supervisor watches."""
 
     queues: Sequence[Queue]
     held: Sequence[Entry]
-    automation: Sequence[Switched]
+    automation: Sequence[Standing]
     people: Sequence[Reviewer]
     failures: Sequence[RuleFailure]
 
@@ -129,7 +120,7 @@ def home_of(user: User, rights: HeldRights) -> Home:
         home.floor = Floor(
             queues=[queue for queue in queues if queue.tenant_id in watched_ids],
             held=[entry for entry in held if entry.tenant_id in watched_ids],
-            automation=_automation(watched),
+            automation=standings(watched, rights),
             people=_people(watched_ids),
             failures=_failures(watched_ids),
         )
@@ -194,26 +185,6 @@ def _day(user: User, profiles: Sequence[Reviewer], now: datetime) -> tuple[int, 
         reviewer=user, created_at__gte=midnight, kind=Review.Kind.DECISION, superseded_by=None
     ).aggregate(decided=Count("pk"), median=Median("handling_seconds"))
     return today["decided"], today["median"] / 60 if today["median"] is not None else None
-
-
-def _automation(tenants: Sequence[Tenant]) -> list[Switched]:
-    rows = AutomationSwitch.objects.filter(Q(tenant=None) | Q(tenant__in=tenants)).select_related("changed_by")
-    whole: dict[UUID | None, AutomationSwitch] = {}
-    narrower: dict[UUID | None, int] = {}
-    for row in rows.order_by("pk")[: 10 * TENANTS]:
-        if not row.domain and not row.action:
-            whole[row.tenant_id] = row
-        elif not row.is_enabled:
-            narrower[row.tenant_id] = narrower.get(row.tenant_id, 0) + 1
-    return [_switched(tenant, whole, narrower) for tenant in tenants]
-
-
-def _switched(tenant: Tenant, whole: dict, narrower: dict) -> Switched:
-    below = narrower.get(tenant.pk, 0) + narrower.get(None, 0)
-    above, own = whole.get(None), whole.get(tenant.pk)
-    if above is None or not above.is_enabled:
-        return Switched(tenant, is_on=False, row=above, narrower=below)
-    return Switched(tenant, is_on=own is not None and own.is_enabled, row=own, narrower=below)
 
 
 def _people(watched: Sequence[UUID]) -> list[Reviewer]:

@@ -158,6 +158,8 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-queues": {"task": "queues.tasks.sweep", "schedule": 15.0},
     "send-notices": {"task": "cases.tasks.send_notices", "schedule": 10.0},
     "sweep-redrafts": {"task": "cases.tasks.sweep_redrafts", "schedule": 30.0},
+    "sweep-recalls": {"task": "cases.tasks.sweep_recalls", "schedule": 15.0},
+    "test-the-switch": {"task": "cases.tasks.test_the_switch", "schedule": 15.0},
     "purge-keys": {"task": "cases.tasks.purge_keys", "schedule": 3600.0},
     "sweep-actions": {"task": "approvals.tasks.sweep", "schedule": 15.0},
     "run-action-jobs": {"task": "approvals.tasks.run_jobs", "schedule": 5.0},
@@ -240,6 +242,9 @@ QUEUE_AUTHORITIES = {"needed": "approvals.routing.needed_authorities", "codes": 
 
 # Executors in Python that an action type may name: {"name": "dotted.path.of.a.class"}, see docs/executors.md.
 ACTION_EXECUTORS: dict[str, str] = {}
+
+SWITCH_IMPACT_PROVIDERS = ["cases.services.impact.case_impact"]
+RESUME_EVERYWHERE_NEEDS_TWO = flag("RESUME_EVERYWHERE_NEEDS_TWO")  # For one tenant it is a setting of the tenant.
 
 # --- history, security, texts ------------------------------------------------------------------------------------
 

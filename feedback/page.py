@@ -14,6 +14,7 @@ from cases.clock import db_now
 from cases.models import Case, CaseEvent, Draft, User
 from cases.permissions import fields_visible_to
 from cases.reasons import number
+from cases.services.meanwhile import last_message, told_meanwhile
 from cases.services.policies import rules_of
 from cases.states import DECIDED, State
 from cases.untrusted import is_unseen
@@ -186,6 +187,12 @@ class Page:
     @property
     def texts(self) -> dict:
         return self.case.content.text
+
+    @cached_property
+    def told(self) -> list[tuple[str, str]]:
+        """What the customer was told meanwhile: the interim answer, and by when somebody writes."""
+        said = (("Meanwhile", told_meanwhile(self.case)), ("Promised", last_message(self.case)))
+        return [(title, text) for title, text in said if text]
 
     @property
     def is_erased(self) -> bool:

@@ -1,5 +1,16 @@
 """The ground floor's pages in the back office."""
 
-from . import audit, automation, cases, memberships, notices, people, policies, tenants, webhooks
+from . import audit, automation, cases, interim, memberships, notices, people, policies, tenants, webhooks
 
-__all__ = ["audit", "automation", "cases", "memberships", "notices", "people", "policies", "tenants", "webhooks"]
+__all__ = [
+    "audit",
+    "automation",
+    "cases",
+    "interim",
+    "memberships",
+    "notices",
+    "people",
+    "policies",
+    "tenants",
+    "webhooks",
+]

@@ -47,6 +47,14 @@ SignalRows = type("SignalRows", (TrackedForm,), _signal_fields())
 class PolicyForm(SignalRows):
     """Lists as lines and signals as rows, where the model keeps JSON. `_preview` computes and saves nothing."""
 
+    known_domains = LinesField(
+        required=False, rows=3, help_text="One a line; drafts in others always go to a person. Empty: all are known."
+    )
+    known_languages = LinesField(
+        required=False,
+        rows=3,
+        help_text="One a line, such as “de”; drafts in others always go to a person. Empty: all are known.",
+    )
     high_stakes_domains = LinesField(required=False, rows=3, help_text="One a line. Never decided automatically.")
     high_stakes_risks = ChecksField(choices=Risk.choices, help_text="High and critical always are.")
     risk_floor = MappingField(
@@ -124,6 +132,10 @@ class PolicyAdmin(TrackedAdmin):
                 "description": "Confidence is their weighted mean. One that is missing counts as 0; a required one "
                 "that is missing always sends the case to a person.",
             },
+        ),
+        (
+            "What automation knows",
+            {"fields": ("known_domains", "known_languages")},
         ),
         (
             "Stakes",

@@ -2,11 +2,18 @@
 
 from rest_framework import serializers
 
-from ..models import Case, CaseEvent
+from ..models import Case, CaseEvent, RecallRun
 from ..rules_document import DOMAIN
 from ..states import State
-from ..vocabulary import Depth, Kind, Risk, Route, Signal, Trigger, Verdict
-from ..wire.fields import EnumField, StrictCharField, StrictSerializer
+from ..vocabulary import Depth, Kind, Risk, Route, Signal, Stage, Trigger, Verdict
+from ..wire.fields import (
+    AwareDateTimeField,
+    EnumField,
+    StrictBooleanField,
+    StrictCharField,
+    StrictIntegerField,
+    StrictSerializer,
+)
 from ..wire.intake import ACTION, SLUG, PatternField
 from ..wire.openapi import WireIdField
 
@@ -134,9 +141,60 @@ class SwitchSerializer(StrictSerializer):
 
     reason = StrictCharField(max_length=200)
     tenant_id = PatternField(SLUG, required=False)
+    everywhere = StrictBooleanField(required=False, help_text="Every tenant at once: for platform admins.")
     domain = PatternField(f"(?:{DOMAIN.pattern})?", required=False, allow_blank=True)
     action = PatternField(f"(?:{ACTION})?", required=False, allow_blank=True)
-    depth = EnumField([depth.name.lower() for depth in Depth], required=False)
+
+
+class StopSerializer(SwitchSerializer):
+    depth = EnumField(
+        [depth.name.lower() for depth in Depth],
+        required=False,
+        help_text="`decisions` (the default): nothing is decided or executed automatically. `dispatch`: what people "
+        "approve is held too. A stop never loosens one that cuts deeper.",
+    )
+
+
+class ResumeSerializer(SwitchSerializer):
+    share = StrictIntegerField(
+        required=False,
+        help_text="The stage: which percentage of what would pass by itself does. 0 (what people approve is dispatched "
+        "again), 10, 50, or 100, the default.",
+    )
+
+    def validate_share(self, share: int) -> int:
+        if share not in Stage.values:
+            raise serializers.ValidationError(f"Send one of: {', '.join(map(str, Stage.values))}.")
+        return share
+
+
+class RecallSerializer(StrictSerializer):
+    """Automatic approvals since a moment go back to people."""
+
+    since = AwareDateTimeField()
+    reason = StrictCharField(max_length=200)
+    tenant_id = PatternField(SLUG, required=False)
+    domain = PatternField(DOMAIN.pattern, required=False)
+    preview = StrictBooleanField(required=False, help_text="Only count them: nothing is changed.")
+
+
+class RecallAnswerSerializer(serializers.Serializer):
+    """``recall_id`` is null in a preview. ``found`` is counted up to 5,001 there."""
+
+    recall_id = WireIdField(RecallRun.PREFIX, allow_null=True)
+    tenant_id = serializers.CharField()
+    domain = serializers.CharField(allow_null=True)
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField()
+    found = serializers.IntegerField()
+    recalled = serializers.IntegerField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class RecallListSerializer(serializers.Serializer):
+    """Newest first, at most 20."""
+
+    results = RecallAnswerSerializer(many=True)
 
 
 class AutomationQuerySerializer(StrictSerializer):
@@ -150,6 +208,17 @@ class AutomationQuerySerializer(StrictSerializer):
 class AutomationSerializer(serializers.Serializer):
     ai_automation_enabled = serializers.BooleanField()
     why = serializers.CharField()
-    tenant_id = serializers.CharField()
+    share = serializers.IntegerField(
+        min_value=0, max_value=100, help_text="The percentage of what would pass by itself that does."
+    )
+    tenant_id = serializers.CharField(allow_null=True, help_text="Null for every tenant at once.")
     domain = serializers.CharField(allow_null=True)
     action = serializers.CharField(allow_null=True)
+
+
+class MovedSerializer(AutomationSerializer):
+    """Where the scope stands now."""
+
+    waits_for_second_person = serializers.BooleanField(
+        help_text="Nothing has changed yet: the same request by another person confirms it."
+    )

@@ -3,6 +3,7 @@
 from .audit import Denial
 from .cases import Case
 from .content import Content
+from .customers import InterimTemplate, Promise
 from .drafts import Draft, Release
 from .events import CaseEvent
 from .heartbeats import Heartbeat
@@ -11,7 +12,9 @@ from .notices import Notice, NoticeChannel
 from .outbox import Delivery, WebhookEndpoint
 from .people import Membership, TenantGroupPermission, TenantUserPermission, User
 from .policies import Policy, PolicyVersion, RuleFailure, TriggerCondition
-from .switch import AutomationSwitch
+from .recalls import RecallRun
+from .selftest import SelfTest
+from .switch import AutomationSwitch, ResumeRequest
 from .tenants import Tenant
 
 __all__ = [
@@ -24,13 +27,18 @@ __all__ = [
     "Draft",
     "Heartbeat",
     "IdempotencyKey",
+    "InterimTemplate",
     "Membership",
     "Notice",
     "NoticeChannel",
     "Policy",
     "PolicyVersion",
+    "Promise",
+    "RecallRun",
     "Release",
+    "ResumeRequest",
     "RuleFailure",
+    "SelfTest",
     "Tenant",
     "TenantGroupPermission",
     "TenantUserPermission",

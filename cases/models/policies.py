@@ -9,13 +9,14 @@ from ..conditions import ConditionInvalid, check
 from ..history import Tracked, XactIdField, tracked
 from ..ids import new_id
 from ..rules import DEFAULT_RULES, Rules
-from ..rules_document import CONDITION_TRIGGERS, DOMAIN, RulesInvalid
+from ..rules_document import CONDITION_TRIGGERS, DOMAIN, PRIMARY_LANGUAGE, RulesInvalid
 from ..vocabulary import Risk, Trigger
 from .tenants import Tenant
 
 UNIT = [MinValueValidator(0.0), MaxValueValidator(1.0)]
 DOMAIN_NAME = RegexValidator(rf"^{DOMAIN.pattern}$", "Lower-case letters, digits, hyphens and underscores, up to 50.")
 CODE = RegexValidator(r"^[a-z][a-z0-9_]{0,49}$", "Lower-case letters, digits and underscores, up to 50.")
+LANGUAGE_NAME = RegexValidator(rf"^{PRIMARY_LANGUAGE.pattern}$", "A primary language subtag such as “de”.")
 _DEFAULT = DEFAULT_RULES.to_document()
 
 
@@ -70,6 +71,18 @@ class Policy(Tracked):
         default=_DEFAULT["clear_margin"],
         validators=[MinValueValidator(0.001), MaxValueValidator(1.0)],
         help_text="A rerank margin from which the best passage counts as clearly best.",
+    )
+    known_domains = ArrayField(
+        models.CharField(max_length=50, validators=[DOMAIN_NAME]),
+        default=list,
+        blank=True,
+        help_text="Drafts in other domains always go to a person. Empty: every domain is known.",
+    )
+    known_languages = ArrayField(
+        models.CharField(max_length=8, validators=[LANGUAGE_NAME]),
+        default=list,
+        blank=True,
+        help_text="Primary subtags such as “de”; drafts in others go to a person. Empty: all are known.",
     )
     high_stakes_domains = ArrayField(
         models.CharField(max_length=50, validators=[DOMAIN_NAME]),

@@ -1,5 +1,6 @@
 """A tenant: the wall that every row stands behind."""
 
+from uuid import UUID
 from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
@@ -10,6 +11,17 @@ from ..history import Tracked, tracked
 from ..ids import new_id
 
 SLUG = RegexValidator(r"^[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?$", "Lower-case letters, digits and hyphens, up to 50.")
+
+# Where the switch tests itself (``services.selftest``). Not active, so that nobody is a member of it, and no list of
+# tenants names it.
+SANDBOX_ID = UUID("00000000-0000-7000-8000-000000000002")
+
+
+class RealTenants(models.Manager):
+    """Every tenant but the sandbox of the self-test."""
+
+    def get_queryset(self) -> models.QuerySet:
+        return super().get_queryset().exclude(pk=SANDBOX_ID)
 
 
 def known_time_zone(name: str) -> None:
@@ -45,7 +57,14 @@ class Tenant(Tracked):
         help_text="How many API requests each token may send in a minute.",
     )
 
+    resume_needs_two = models.BooleanField(
+        default=False,
+        help_text="Automation that was stopped resumes only when a second person confirms it.",
+    )
+
     history = tracked()
+    objects = RealTenants()
+    with_sandbox = models.Manager()
 
     class Meta:
         ordering = ("slug",)

@@ -27,6 +27,8 @@ from ..wire.intake import Intake, trace_of
 from .events import Occurrence, record, record_all
 from .judging import Judged, has_draft, judge, kind_of
 from .lifecycle import NotOpen, locked
+from .meanwhile import ANSWER as INTERIM_ANSWER
+from .meanwhile import interim_answer, keep_promises, templates_for
 
 CASE_TEXTS = (
     "user_question",
@@ -157,14 +159,18 @@ def _open(intakes: Sequence[Intake], *, actor: User, tenant: Tenant, purpose: st
         return []
     now = db_now()
     judged = judge(tenant, intakes, now=now)
+    waiting = [intake for intake, one in zip(intakes, judged, strict=True) if not one.is_automatic]
+    templates = templates_for(tenant, waiting)
     cases = [
-        _case(*pair, actor=actor, tenant=tenant, purpose=purpose, now=now) for pair in zip(intakes, judged, strict=True)
+        _case(*pair, actor=actor, tenant=tenant, purpose=purpose, now=now, templates=templates)
+        for pair in zip(intakes, judged, strict=True)
     ]
     Content.objects.bulk_create([content for case in cases for content in (case.content, case.current_draft.content)])
     # In one order everywhere, so that two callers with the same external_ids never wait for each other.
     Case.create_all_as(actor, sorted(cases, key=lambda case: case.external_id), "intake")
     _store_drafts(zip((case.current_draft for case in cases), judged, strict=True), now)
     answers = _record_opened(cases, intakes, actor, now)
+    keep_promises(cases, answers, now)
     return [Receipt(case, case.current_draft, is_new=True, answers=answers[case.pk]) for case in cases]
 
 
@@ -191,8 +197,19 @@ def _record_opened(
     return answers
 
 
-def _case(intake: Intake, judged: Judged, *, actor: User, tenant: Tenant, purpose: str, now: datetime) -> Case:
+def _case(
+    intake: Intake,
+    judged: Judged,
+    *,
+    actor: User,
+    tenant: Tenant,
+    purpose: str,
+    now: datetime,
+    templates: Sequence[tuple[str, str, str]],
+) -> Case:
     content = _case_content(intake, tenant)
+    if not judged.is_automatic and (told := interim_answer(intake, tenant, templates)):
+        content.body[INTERIM_ANSWER] = told
     case = Case(
         id=content.case_id,
         tenant=tenant,
@@ -242,6 +259,7 @@ def add_draft(case_id: UUID, intake: Intake, *, actor: User) -> Receipt:
     _store_drafts([(draft, judged)], now)
     case.save_as(actor, f"draft {draft.number}")
     answers = record(case, CaseEvent.Kind.DRAFT_RECEIVED, actor, at=now, number=draft.number, route=draft.route)
+    keep_promises([case], {case.pk: answers}, now)
     return Receipt(case, draft, is_new=True, answers=answers)
 
 

@@ -1,7 +1,8 @@
 """Judging drafts: what triage needs is read once for all of them, then each is judged by itself."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from ..digests import canonical
 from ..models import Case, PolicyVersion, Release, Tenant
 from ..models.drafts import RELEASE_PARTS
 from ..triage import ActionFacts, Facts, Triage, triage
@@ -43,14 +45,20 @@ def judge(tenant: Tenant, intakes: Sequence[Intake], *, now: datetime, case: Cas
     for intake, provided in zip(intakes, _provided(tenant, intakes), strict=True):
         domain, action = _domain(intake, case), intake.get("proposed_action") or {}
         version, release = versions[domain], releases[_release_key(intake)]
-        result = triage(
-            _facts(intake, provided, release, case),
-            policies.rules_of(version),
-            automation=switches.automation(domain=domain, action=action.get("action", "")),
-            may_auto=case is None,
-        )
+        automation = switches.automation(domain=domain, action=action.get("action", ""))
+        facts = _facts(intake, provided, release, case)
+        if automation.share < 100:
+            facts = replace(facts, lot=lot_of(tenant, intake))
+        result = triage(facts, policies.rules_of(version), automation=automation, may_auto=case is None)
         judged.append(Judged(result, release, version))
     return judged
+
+
+def lot_of(tenant: Tenant, intake: Intake) -> float:
+    """A number in [0, 1) that is the case's own: the same when it is sent again, and unlike that of any other."""
+    name = intake.get("external_id")
+    digest = hashlib.sha256(tenant.pk.bytes + (name.encode() if name else canonical(intake.raw))).digest()
+    return int.from_bytes(digest[:6]) / 2**48
 
 
 def kind_of(intake: Intake) -> Kind:

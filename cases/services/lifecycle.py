@@ -1,6 +1,7 @@
 """What happens to a case besides reviews: withdrawal, recall, reopening, a wish for a person, late drafts."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -76,10 +77,10 @@ def escalate(case_id: UUID, *, actor: User, note: str = "") -> Case:
     return case
 
 
-def recall(case: Case, *, actor: User, now: datetime, trigger: str) -> None:
+def recall(case: Case, *, actor: User, now: datetime, trigger: str, **data: Any) -> None:
     """An automatic approval goes to people after all, in the caller's transaction; ``trigger`` is the code that says
     why."""
-    _return_to_people(case, CaseEvent.Kind.RECALLED, actor, at=now, trigger=trigger)
+    _return_to_people(case, CaseEvent.Kind.RECALLED, actor, at=now, trigger=trigger, **data)
 
 
 def overturn(case: Case, *, actor: User, now: datetime) -> None:

@@ -225,10 +225,25 @@ TIMELINE = [
     )
 ]
 REASON = [sent("With a reason", {"reason": "The customer called and asked for a person."}), sent("Without", {}), *CASE]
-SWITCH = [sent("One domain", {"reason": "Wrong price list in the index.", "domain": "billing"})]
+SWITCH = [
+    sent("One domain", {"reason": "Wrong price list in the index.", "domain": "billing"}),
+    sent("Everything of the tenant, people's dispatch too", {"reason": "Keys were stolen.", "depth": "dispatch"}),
+]
+RESUME = [sent("One domain, a tenth of it", {"reason": "The price list is right.", "domain": "billing", "share": 10})]
+RECALL = [
+    sent("Count first", {"since": "2027-05-09T12:00:00Z", "reason": "Wrong price list.", "preview": True}),
+    sent("One domain", {"since": "2027-05-09T12:00:00Z", "reason": "Wrong price list.", "domain": "billing"}),
+]
 AUTOMATION = [
     answered(
         "On",
-        {"ai_automation_enabled": True, "why": "automation is on", "tenant_id": "acme", "domain": None, "action": None},
+        {
+            "ai_automation_enabled": True,
+            "why": "automation is on",
+            "share": 100,
+            "tenant_id": "acme",
+            "domain": None,
+            "action": None,
+        },
     ),
 ]

@@ -105,7 +105,10 @@ class StrictAutoSchema(AutoSchema):
         return parameters
 
     def _get_pagination_parameters(self) -> list[dict[str, Any]]:
-        bounds = {"limit": {"minimum": 1, "maximum": CursorPages.max_page_size}, "cursor": {"minLength": 1}}
+        bounds: dict[str, Any] = {
+            "limit": {"minimum": 1, "maximum": CursorPages.max_page_size},
+            "cursor": {"minLength": 1, "pattern": r"\S"},
+        }
         parameters = super()._get_pagination_parameters()
         return [p | {"schema": p["schema"] | bounds.get(p["name"], {})} for p in parameters]
 

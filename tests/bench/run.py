@@ -28,6 +28,7 @@ class Size:
     requests: int
     loads: int
     intakes: int
+    flips: int
 
 
 FULL = Size(
@@ -41,9 +42,20 @@ FULL = Size(
     requests=64,
     loads=20,
     intakes=300,
+    flips=500,
 )
 QUICK = Size(
-    few=200, waiting=2_000, past=5_000, due=50, reviewers=40, rounds=1, blocks=1, requests=24, loads=2, intakes=20
+    few=200,
+    waiting=2_000,
+    past=5_000,
+    due=50,
+    reviewers=40,
+    rounds=1,
+    blocks=1,
+    requests=24,
+    loads=2,
+    intakes=20,
+    flips=20,
 )
 
 
@@ -79,7 +91,7 @@ def _measure(size: Size, url: str, logs: Path) -> None:
     import django
 
     django.setup()
-    from . import claiming, ground, pages, sweeping, taking_in
+    from . import claiming, flipping, ground, pages, sweeping, taking_in
     from .figures import Figure, table
 
     began = time.monotonic()
@@ -110,6 +122,8 @@ def _measure(size: Size, url: str, logs: Path) -> None:
         ("sweeps", lambda: sweeping.sweeps(land, size.due)),
         ("intake over HTTP", lambda: taking_in.over_http(land, size.rounds, size.requests, logs)),
         ("intake in process", lambda: taking_in.switch_read(land, size.intakes)),
+        ("asking the switch", lambda: flipping.asking(land, size.intakes)),
+        ("flips of the switch", lambda: flipping.flips(land, size.flips)),
     ]
     figures: list[Figure] = []
     try:

@@ -46,6 +46,8 @@ def test_history_is_kept_of_configuration_cases_and_actions_and_of_nothing_hot()
         "queues.Reviewer",
         "queues.ReviewerSkill",
         "queues.Skill",
+        "cases.InterimTemplate",
+        "cases.ResumeRequest",
         "approvals.ActionType",
         "approvals.ImpactRule",
         "approvals.ApprovalAuthority",

@@ -4,16 +4,18 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.test import Client
 
+from cases.clock import db_now
 from cases.ids import new_id, to_wire
 from cases.models import Denial
 from cases.models.people import system_actor
-from cases.services import people
+from cases.services import people, recalls
 from config import api
 from feedback.services import reviews
 from feedback.submission import Submission
@@ -141,6 +143,7 @@ def no_switch_of_the_inner(scene: Scene) -> None:
         ("automation/", "GET", None),
         ("automation/stop/", "POST", {"reason": "r"}),
         ("automation/resume/", "POST", {"reason": "r"}),
+        ("automation/recall/", "POST", {"reason": "r", "since": "2027-01-01T00:00:00Z", "preview": True}),
     ):
         answers = []
         for slug in ("inner", "no-such"):
@@ -149,6 +152,13 @@ def no_switch_of_the_inner(scene: Scene) -> None:
             answers.append(scene.ask(method, query, sent, actor="supervisor"))
         assert answers[0].status_code == 404, path
         assert answers[0].content == answers[1].content, path
+
+
+def no_recall_of_the_inner(scene: Scene) -> None:
+    no_switch_of_the_inner(scene)
+    since = db_now() - timedelta(hours=1)
+    recalls.ask(scene.inner.tenant, since=since, reason="wrong", actor=scene.inner.supervisor)
+    assert scene.ask("GET", "automation/recall/", actor="supervisor").json() == {"results": []}
 
 
 WITHOUT_ID: dict[str, Callable[[Scene], None]] = {
@@ -160,6 +170,7 @@ WITHOUT_ID: dict[str, Callable[[Scene], None]] = {
     "automation/": no_switch_of_the_inner,
     "automation/stop/": no_switch_of_the_inner,
     "automation/resume/": no_switch_of_the_inner,
+    "automation/recall/": no_recall_of_the_inner,
 }
 
 

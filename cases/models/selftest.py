@@ -1,0 +1,21 @@
+"""What the switch's test of itself found."""
+
+from django.db import models
+
+
+class SelfTest(models.Model):
+    """Append-only: one run. ``seconds`` is its time, ``stop_seconds`` that from the click to the stop's commit."""
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField()
+    passed = models.BooleanField()
+    finding = models.CharField(max_length=300)
+    seconds = models.FloatField()
+    stop_seconds = models.FloatField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        get_latest_by = "id"
+
+    def __str__(self) -> str:
+        return self.finding
