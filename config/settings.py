@@ -222,6 +222,8 @@ CASE_FACT_PROVIDERS = ["approvals.facts.action_facts"]
 CASE_DETAIL_PROVIDERS = ["queues.details.case_details", "approvals.details.case_details"]
 CASE_EVENT_HANDLERS = ["queues.handlers.on_events", "approvals.handlers.on_events"]
 
+DELEGATE_CHECKS = ["queues.services.delegates.lacks"]  # What a delegate lacks of somebody's authority, in words.
+
 # --- history, security, texts ------------------------------------------------------------------------------------
 
 SIMPLE_HISTORY_REVERT_DISABLED = True

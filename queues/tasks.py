@@ -3,11 +3,18 @@
 from celery import shared_task
 
 from .services.claims import return_lost
+from .services.consults import sweep_consultations
 from .services.deadlines import sweep_breaches
+from .services.keeping import sweep_kept, sweep_passed
+from .services.shifts import sweep_shifts
 
 
 @shared_task
 def sweep() -> None:
-    """Return lost leases, mark missed deadlines. Idempotent; the rows are the truth."""
+    """Return lost leases and what is set aside, mark missed deadlines. Idempotent; the rows are the truth."""
     return_lost()
+    sweep_consultations()
+    sweep_kept()
+    sweep_passed()
+    sweep_shifts()
     sweep_breaches()

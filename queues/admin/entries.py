@@ -21,7 +21,7 @@ from cases.permissions import allowed
 from cases.rights import rights_of
 
 from ..models import Entry, Queue
-from ..services.claims import take_back
+from ..services.supervision import take_back
 
 
 class QueueFilter(admin.SimpleListFilter):
@@ -92,7 +92,7 @@ class EntryAdmin(ReadOnlyAdmin):
     list_display_links = ("of_case",)
     list_filter = (QueueFilter, HolderFilter, DueFilter, "risk")
     list_select_related = ("case", "queue", "claimed_by", "tenant")
-    ordering = ("-priority", "due_at", "id")
+    ordering = ("ranked_at", "id")
     sortable_by = ()
     paginator = BoundedPaginator
 

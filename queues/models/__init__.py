@@ -1,13 +1,16 @@
 """Who should look at a case, by when."""
 
+from .asides import Aside, Consultation
 from .calendars import BusinessCalendar, SlaPolicy
 from .entries import Claim, Entry, Passage
 from .people import Reviewer, ReviewerSkill, Skill
 from .queues import Queue, QueueGroupPermission, QueueUserPermission
 
 __all__ = [
+    "Aside",
     "BusinessCalendar",
     "Claim",
+    "Consultation",
     "Entry",
     "Passage",
     "Queue",

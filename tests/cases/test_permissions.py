@@ -36,7 +36,7 @@ def other():
 
 @pytest.mark.parametrize("role", Role)
 def test_a_role_gives_exactly_its_rights_in_its_own_tenant_and_none_in_another(world, other, role):
-    user = world.person("new", role)
+    user = world.service if role == Role.INTEGRATION else world.person("new", role)
     assert {right for right in ALL_RIGHTS if allowed(user, right, world.tenant)} == TENANT_RIGHTS[role]
     assert not any(allowed(user, right, other.tenant) for right in ALL_RIGHTS)
     queue_rights = {right for right in ("work_queue", "supervise_queue") if allowed(user, right, world.queue)}

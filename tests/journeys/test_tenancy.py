@@ -17,7 +17,7 @@ from cases.services import people
 from config import api
 from feedback.services import reviews
 from feedback.submission import Submission
-from queues.services import claims
+from queues.services import claims, consults
 from tests.worlds import SURE, World, make_world
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +49,14 @@ WITH_ID: dict[str, list[Probe]] = {
     ],
     "cases/<str:case_id>/heartbeat/": [Probe("POST", {"generation": 1}, "reviewer")],
     "cases/<str:case_id>/release/": [Probe("POST", {"generation": 1}, "reviewer")],
+    "cases/<str:case_id>/skip/": [Probe("POST", {"generation": 1, "reason": "r"}, "reviewer")],
+    "cases/<str:case_id>/snooze/": [Probe("POST", {"generation": 1, "until": "2099-01-01T00:00:00Z"}, "reviewer")],
+    "cases/<str:case_id>/decline/": [Probe("POST", {"generation": 1, "reason": "r"}, "reviewer")],
+    "cases/<str:case_id>/consult/": [
+        Probe("POST", {"generation": 1, "colleague": "carl@inner", "question": "q"}, "reviewer")
+    ],
+    "cases/<str:case_id>/stop-waiting/": [Probe("POST", {}, "reviewer")],
+    "cases/<str:case_id>/answer/": [Probe("POST", {"answer": "a"}, "reviewer")],
 }
 
 
@@ -136,6 +144,15 @@ def no_claim_in_the_inner(scene: Scene) -> None:
     assert same[0].content == same[1].content
 
 
+def no_question_of_the_inner(scene: Scene) -> None:
+    entry = claims.claim(scene.inner.submit(), scene.inner.reviewer)
+    consults.ask(
+        entry.case_id, scene.inner.reviewer, entry.generation, colleague=scene.inner.colleague, question="May I?"
+    )
+    for actor in ("reviewer", "colleague", "supervisor"):
+        assert scene.ask("GET", "questions/", actor=actor).json()["results"] == []
+
+
 def no_switch_of_the_inner(scene: Scene) -> None:
     for path, method, body in (
         ("automation/", "GET", None),
@@ -157,6 +174,7 @@ WITHOUT_ID: dict[str, Callable[[Scene], None]] = {
     "cases/bulk/": no_bulk_into_the_inner,
     "queues/": no_queue_of_the_inner,
     "queues/claim/": no_claim_in_the_inner,
+    "questions/": no_question_of_the_inner,
     "automation/": no_switch_of_the_inner,
     "automation/stop/": no_switch_of_the_inner,
     "automation/resume/": no_switch_of_the_inner,

@@ -18,8 +18,9 @@ from feedback.submission import Submission
 from queues.errors import AlreadyClaimed, NotClaimed, NotFit, NotWaiting, StaleClaim
 from queues.models import Claim, Entry, Reviewer, ReviewerSkill, Skill
 from queues.services import claims
-from queues.services.claims import LEASE, claim, claim_next, heartbeat, release, return_lost, take_back
+from queues.services.claims import LEASE, claim, claim_next, heartbeat, release, return_lost
 from queues.services.setup import create_queue
+from queues.services.supervision import take_back
 from tests.threads import failures, in_parallel
 from tests.worlds import make_world
 
@@ -130,7 +131,7 @@ def test_a_claim_passes_over_what_others_are_just_taking_however_many_they_are(l
     world = make_world()
     multiply(world.submit(), 299)
     change(world.reviewer, languages=languages)
-    order = list(Entry.objects.order_by("-priority", "due_at", "id").values_list("pk", flat=True))
+    order = list(Entry.objects.by_urgency().values_list("pk", flat=True))
 
     def next_while_locked(count: int) -> Entry | None:
         with transaction.atomic():
@@ -227,7 +228,7 @@ def test_the_most_urgent_of_all_queues_and_languages_goes_first(world, languages
         due_at = start + timedelta(minutes=number * 7 % 5)
         queue = (world.queue, other)[number // 3 % 2]
         Entry.objects.filter(case=case).update(queue=queue, priority=number * 5 % 4, due_at=due_at)
-    order = list(Entry.objects.order_by("-priority", "due_at", "id").values_list("pk", flat=True))
+    order = list(Entry.objects.by_urgency().values_list("pk", flat=True))
     fitness = claims.working(world.reviewer, world.tenant)
     taken = []
     while entry := claims._claim(fitness, world.reviewer):
@@ -486,7 +487,8 @@ def test_a_supervisor_takes_a_case_back_and_nobody_else_does(world):
             take_back(entry.pk, actor=actor)
     take_back(entry.pk, actor=world.supervisor)
     assert Entry.objects.get().claimed_by is None
-    assert Claim.objects.get().end == Claim.End.RELEASED
+    ended = Claim.objects.get()
+    assert (ended.end, ended.ended_by) == (Claim.End.TAKEN, world.supervisor)
     with pytest.raises(StaleClaim):
         heartbeat(entry.case_id, world.reviewer, entry.generation)
     take_back(entry.pk, actor=world.supervisor)
