@@ -14,7 +14,7 @@ from cases.permissions import (
     tenants_of,
     visible_to,
 )
-from cases.services import people
+from cases.services import members, people
 from cases.services.audit import keep_denial
 from cases.vocabulary import Role
 from tests.worlds import make_world
@@ -150,7 +150,7 @@ def test_a_denial_that_concerns_no_tenant_is_kept_as_well(world):
 
 def test_nobody_changes_their_own_roles(world):
     admin = world.person("ada", Role.TENANT_ADMIN)
-    with pytest.raises(people.OwnRoles):
+    with pytest.raises(members.OwnRoles):
         people.assign_roles(admin, world.tenant, [Role.TENANT_ADMIN, Role.REVIEWER], actor=admin)
     assert Membership.objects.get(user=admin).roles == ["tenant_admin"]
 

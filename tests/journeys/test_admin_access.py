@@ -24,7 +24,8 @@ from cases.services.audit import keep_denial
 from cases.services.deliveries import new_secret
 from cases.vocabulary import Role
 from config.home import home_of
-from queues.models import BusinessCalendar, Entry, Queue, Reviewer, ReviewerSkill, Skill, SlaPolicy
+from queues.models import BusinessCalendar, Consultation, Entry, Queue, Reviewer, ReviewerSkill, Skill, SlaPolicy
+from queues.services import consults
 from queues.services.staffing import with_staff
 from tests.worlds import PASSWORD, World, make_world
 
@@ -59,7 +60,8 @@ def furnish(world: World) -> dict[type[Model], Any]:
     action = {"action": "issue_refund", "params": {"order_id": "o_1"}, "amount": "10.00", "currency": "USD"}
     case = world.submit(external_id=f"ext-{tenant.slug}", proposed_action=action)
     world.submit(external_id=f"two-{tenant.slug}")
-    world.claim()
+    entry = world.claim()
+    consults.ask(entry.case_id, world.reviewer, entry.generation, colleague=world.colleague, question="May I?")
     keep_denial(Denied(world.reviewer, "change_policy", tenant))
     return {
         Tenant: tenant.pk,
@@ -77,6 +79,7 @@ def furnish(world: World) -> dict[type[Model], Any]:
         Skill: skill.pk,
         Reviewer: reviewer.pk,
         Entry: Entry.objects.get(case=case).pk,
+        Consultation: Consultation.objects.get(tenant=tenant).pk,
         ActionType: kind.pk,
         ApprovalAuthority: authority.pk,
         ProposedAction: ProposedAction.objects.get(case=case).pk,
