@@ -28,6 +28,7 @@ class Size:
     requests: int
     loads: int
     intakes: int
+    emptied: int
 
 
 FULL = Size(
@@ -41,9 +42,20 @@ FULL = Size(
     requests=64,
     loads=20,
     intakes=300,
+    emptied=10_000,
 )
 QUICK = Size(
-    few=200, waiting=2_000, past=5_000, due=50, reviewers=40, rounds=1, blocks=1, requests=24, loads=2, intakes=20
+    few=200,
+    waiting=2_000,
+    past=5_000,
+    due=50,
+    reviewers=40,
+    rounds=1,
+    blocks=1,
+    requests=24,
+    loads=2,
+    intakes=20,
+    emptied=500,
 )
 
 
@@ -106,6 +118,7 @@ def _measure(size: Size, url: str, logs: Path) -> None:
         ("claims over HTTP", lambda: claiming.over_http(land, size.rounds, logs)),
         ("claims beside a past", lambda: claiming.beside_a_past(land, size.blocks)),
         ("claims of a specialist", lambda: claiming.of_a_specialist(land, size.blocks)),
+        ("an emptied queue", lambda: claiming.emptied(land, size.emptied)),
         ("pages", lambda: pages.pages(land, size.loads)),
         ("sweeps", lambda: sweeping.sweeps(land, size.due)),
         ("intake over HTTP", lambda: taking_in.over_http(land, size.rounds, size.requests, logs)),

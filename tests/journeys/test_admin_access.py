@@ -25,7 +25,7 @@ from cases.services.deliveries import new_secret
 from cases.vocabulary import Role
 from config.home import home_of
 from queues.models import BusinessCalendar, Consultation, Entry, Queue, Reviewer, ReviewerSkill, Skill, SlaPolicy
-from queues.services import consults
+from queues.services import claims, consults
 from queues.services.staffing import with_staff
 from tests.worlds import PASSWORD, World, make_world
 
@@ -60,8 +60,9 @@ def furnish(world: World) -> dict[type[Model], Any]:
     action = {"action": "issue_refund", "params": {"order_id": "o_1"}, "amount": "10.00", "currency": "USD"}
     case = world.submit(external_id=f"ext-{tenant.slug}", proposed_action=action)
     world.submit(external_id=f"two-{tenant.slug}")
-    entry = world.claim()
-    consults.ask(entry.case_id, world.reviewer, entry.generation, colleague=world.colleague, question="May I?")
+    world.claim()
+    asked = claims.claim(world.submit(), world.colleague)
+    consults.ask(asked.case_id, world.colleague, asked.generation, colleague=world.reviewer, question="May I?")
     keep_denial(Denied(world.reviewer, "change_policy", tenant))
     return {
         Tenant: tenant.pk,
