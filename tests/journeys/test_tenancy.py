@@ -10,6 +10,7 @@ import pytest
 from django.apps import apps
 from django.test import Client
 
+from cases.clock import db_now
 from cases.ids import new_id, to_wire
 from cases.models import Denial
 from cases.models.people import system_actor
@@ -17,7 +18,8 @@ from cases.services import people
 from config import api
 from feedback.services import reviews
 from feedback.submission import Submission
-from queues.services import claims, consults
+from queues.models import Consultation
+from queues.services import claims
 from tests.worlds import SURE, World, make_world
 
 pytestmark = pytest.mark.django_db
@@ -145,10 +147,17 @@ def no_claim_in_the_inner(scene: Scene) -> None:
 
 
 def no_question_of_the_inner(scene: Scene) -> None:
-    entry = claims.claim(scene.inner.submit(), scene.inner.reviewer)
-    consults.ask(
-        entry.case_id, scene.inner.reviewer, entry.generation, colleague=scene.inner.colleague, question="May I?"
-    )
+    case, now = scene.inner.submit(), db_now()
+    Consultation(
+        tenant=scene.inner.tenant,
+        case=case,
+        queue=scene.inner.queue,
+        asker=scene.inner.reviewer,
+        colleague=scene.inner.colleague,
+        question=case.content,
+        asked_at=now,
+        answer_by=now,
+    ).save()
     for actor in ("reviewer", "colleague", "supervisor"):
         assert scene.ask("GET", "questions/", actor=actor).json()["results"] == []
 
