@@ -32,7 +32,7 @@ WITH held AS (
         generation = nextval('queues_generation')
     WHERE id = (
         SELECT id FROM queues_entry
-        WHERE queue_id = %(queue)s AND claimed_by_id IS NULL AND paused_at IS NULL
+        WHERE queue_id = %(queue)s AND claimed_by_id IS NULL AND paused_at IS NULL AND kept_for_id IS NULL
         ORDER BY ranked_at, id
         LIMIT 1
         FOR UPDATE SKIP LOCKED
