@@ -29,6 +29,7 @@ __all__ = [
     "at_share",
     "due_at",
     "is_open",
+    "next_closing",
     "next_opening",
     "working_between",
 ]
@@ -111,6 +112,11 @@ def next_opening(calendar: Calendar, at: datetime) -> datetime:
         if (opening := year.next_opening(to_micro(at))) is not None:
             return from_micro(opening)
     raise _exhausted(at)
+
+
+def next_closing(calendar: Calendar, at: datetime) -> datetime:
+    """When the calendar, open at ``at``, closes next; the end of a year counts as one, open again or not."""
+    return from_micro(open_year(calendar.rules, _local_year(calendar, at)).next_closing(to_micro(at)))
 
 
 def add_working(calendar: Calendar, start: datetime, amount: timedelta) -> datetime:

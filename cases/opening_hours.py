@@ -53,6 +53,10 @@ class OpenYear:
         span = bisect_right(self.opens, at)
         return self.opens[span] if span < len(self.opens) else None
 
+    def next_closing(self, at: int) -> int:
+        """The closing of the span that is open at ``at``."""
+        return self.closes[bisect_right(self.opens, at) - 1]
+
     def open_before(self, at: int) -> int:
         """The open time of the year that has passed by ``at``."""
         span = bisect_right(self.opens, at) - 1

@@ -31,9 +31,7 @@ TENANT_RIGHTS: dict[Role, frozenset[str]] = {
     Role.REVIEWER: frozenset(_REVIEW),
     Role.SENIOR_REVIEWER: frozenset(_REVIEW | {"view_customer", "view_action", "label_review"}),
     Role.APPROVER: frozenset(_REVIEW | {"view_customer", "view_action"}),
-    Role.SUPERVISOR: frozenset(
-        _SUPERVISE | {"change_queue", "resume_automation", "reconcile_action", "label_review"}
-    ),
+    Role.SUPERVISOR: frozenset(_SUPERVISE | {"change_queue", "resume_automation", "reconcile_action", "label_review"}),
     Role.COMPLIANCE: frozenset(_SUPERVISE - {"withdraw_case", "reopen_case"} | {"view_audit", "view_webhook"}),
     Role.TENANT_ADMIN: frozenset(
         _SUPERVISE

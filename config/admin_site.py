@@ -15,6 +15,7 @@ from cases.rights import HeldRights, rights_of
 MENU = (
     ("Cases", "admin:cases_case_changelist", "view_case"),
     ("Waiting", "admin:queues_entry_changelist", "view_queue"),
+    ("Questions", "admin:queues_consultation_changelist", "view_review"),
     ("Reviews", "admin:feedback_review_changelist", "view_review"),
     ("Corrections", "admin:feedback_correction_changelist", "label_review"),
     ("Actions", "admin:approvals_proposedaction_changelist", "view_action"),

@@ -7,6 +7,7 @@ from cases.api.bulk import BulkView
 from cases.api.satisfaction import SatisfactionView
 from feedback.api import ReviewDraftView, ReviewsView
 from queues import api as queues
+from queues import aside_api
 
 app_name = "api"
 
@@ -23,6 +24,13 @@ urlpatterns = [
     path("cases/<str:case_id>/reviews/", ReviewsView.as_view(), name="case-reviews"),
     path("cases/<str:case_id>/heartbeat/", queues.HeartbeatView.as_view(), name="case-heartbeat"),
     path("cases/<str:case_id>/release/", queues.ReleaseView.as_view(), name="case-release"),
+    path("cases/<str:case_id>/skip/", aside_api.SkipView.as_view(), name="case-skip"),
+    path("cases/<str:case_id>/snooze/", aside_api.SnoozeView.as_view(), name="case-snooze"),
+    path("cases/<str:case_id>/decline/", aside_api.DeclineView.as_view(), name="case-decline"),
+    path("cases/<str:case_id>/consult/", aside_api.ConsultView.as_view(), name="case-consult"),
+    path("cases/<str:case_id>/stop-waiting/", aside_api.StopWaitingView.as_view(), name="case-stop-waiting"),
+    path("cases/<str:case_id>/answer/", aside_api.AnswerView.as_view(), name="case-answer"),
+    path("questions/", aside_api.QuestionsView.as_view(), name="questions"),
     path("queues/", queues.QueueListView.as_view(), name="queues"),
     path("queues/claim/", queues.ClaimView.as_view(), name="claim"),
     path("automation/", automation.AutomationView.as_view(), name="automation"),

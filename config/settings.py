@@ -246,6 +246,8 @@ ACTION_EXECUTORS: dict[str, str] = {}
 SWITCH_IMPACT_PROVIDERS = ["cases.services.impact.case_impact"]
 RESUME_EVERYWHERE_NEEDS_TWO = flag("RESUME_EVERYWHERE_NEEDS_TWO")  # For one tenant it is a setting of the tenant.
 
+DELEGATE_CHECKS = ["queues.services.delegates.lacks"]  # What a delegate lacks of somebody's authority, in words.
+
 # --- history, security, texts ------------------------------------------------------------------------------------
 
 SIMPLE_HISTORY_REVERT_DISABLED = True

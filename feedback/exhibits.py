@@ -14,6 +14,7 @@ from approvals.states import ActionState
 from cases.models import Case
 from cases.presentation import customer_document, masked
 from cases.vocabulary import Risk, Signal
+from queues.models import Consultation
 
 from .wording import amount, laid_out, percent
 
@@ -183,3 +184,34 @@ def _value(value: Any) -> str:
     if isinstance(value, str):
         return value
     return laid_out(json.dumps(value, ensure_ascii=False))
+
+
+@dataclass(frozen=True)
+class Consulted:
+    """A question to a colleague and what became of it; its texts are people's own words."""
+
+    asker: str
+    colleague: str
+    question: str
+    asked: str
+    answer: str
+    answerer: str
+    ended: str
+    end: str
+    answer_by: str
+    is_open: bool
+
+
+def consulted(row: Consultation, clock: Callable[[datetime], str]) -> Consulted:
+    return Consulted(
+        asker=str(row.asker),
+        colleague=str(row.colleague),
+        question=row.question.text.get("note") or "",
+        asked=clock(row.asked_at),
+        answer=(row.answer.text.get("note") or "") if row.answer else "",
+        answerer=str(row.ended_by) if row.ended_by else "",
+        ended=clock(row.ended_at) if row.ended_at else "",
+        end=row.get_end_display(),
+        answer_by=clock(row.answer_by),
+        is_open=row.is_open,
+    )

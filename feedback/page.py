@@ -21,6 +21,8 @@ from cases.untrusted import is_unseen
 from cases.vocabulary import Route, Trigger, Verdict
 from cases.worddiff import Chunk, diff
 from queues.models import Claim, Entry
+from queues.services.available import EntryAction, entry_actions
+from queues.services.consults import last_words
 from queues.services.fitness import fitness_of
 
 from . import exhibits
@@ -35,6 +37,7 @@ CLAIMS = 50
 REVIEWS = 20
 DRAFTS = 20
 ACTIONS = 20
+CONSULTATIONS = 10
 DIFFED = 20_000  # characters of both texts together, beyond which an edit is shown without its diff
 
 _TEXTS = {
@@ -79,7 +82,7 @@ class Page:
         self.case, self.user, self.now = case, user, now
         self.draft: Draft = case.current_draft
         self.zone = ZoneInfo(case.tenant.time_zone)
-        self.entry = Entry.objects.select_related("queue", "claimed_by").filter(case=case).first()
+        self.entry = Entry.objects.select_related("queue", "claimed_by", "kept_for").filter(case=case).first()
         self.visible = fields_visible_to(user, case)
 
     # --- who has it, until when ---------------------------------------------------------------------------------
@@ -102,6 +105,8 @@ class Page:
         """Whether to offer this case; the claim itself asks again."""
         if self.entry is None or self.entry.claimed_by_id or self.entry.paused_at:
             return False
+        if self.entry.kept_for_id not in (None, self.user.pk):
+            return False
         fitness = fitness_of(self.user, self.case.tenant)
         return fitness is not None and fitness.is_working and fitness.fits(self.entry)
 
@@ -115,6 +120,8 @@ class Page:
             return f"{entry.claimed_by} has this case until {self.clock(entry.lease_expires_at)}."
         if entry.paused_at:
             return f"On hold since {self.clock(entry.paused_at)}: {entry.pause_reason.replace('_', ' ')}."
+        if entry.kept_for_id:
+            return f"Kept for {entry.kept_for} until {self.clock(entry.kept_until)}."
         return "Nobody has this case yet."
 
     @property
@@ -132,6 +139,18 @@ class Page:
 
     def clock(self, at: datetime) -> str:
         return wall_clock(at, self.zone, self.now)
+
+    # --- setting it aside -----------------------------------------------------------------------------------------
+
+    @cached_property
+    def entry_actions(self) -> list[EntryAction]:
+        """What this person may do besides deciding; the services ask again."""
+        return entry_actions(self.entry, self.user, now=self.now)
+
+    @cached_property
+    def consultations(self) -> list[exhibits.Consulted]:
+        """Questions to colleagues and their answers, oldest first."""
+        return [exhibits.consulted(row, self.clock) for row in last_words(self.case.pk, CONSULTATIONS)]
 
     # --- why it is here -------------------------------------------------------------------------------------------
 

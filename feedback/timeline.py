@@ -69,7 +69,10 @@ def _detail(event: CaseEvent) -> str:
         parts.append(f"{data['score']} of 5")
     if queue := data.get("queue"):
         parts.append(f"queue {queue}")
-    for name in ("trigger", "reason_code"):
+    for name in ("to", "colleague", "holder"):
+        if data.get(name):
+            parts.append(f"{name} {data[name]}")
+    for name in ("trigger", "reason_code", "how"):
         if data.get(name):
             parts.append(str(data[name]).replace("_", " "))
     if event.note and (note := event.note.text.get("note")):

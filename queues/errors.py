@@ -1,6 +1,6 @@
 """The errors of queues, as their readers see them."""
 
-from cases.errors import Conflict, IllegalState, NotPermitted, Stale
+from cases.errors import Conflict, CountersignError, IllegalState, NotPermitted, Stale
 
 
 class StaleClaim(Stale):
@@ -26,3 +26,25 @@ class AlreadyClaimed(Conflict):
 class NotFit(NotPermitted):
     code = "not_fit"
     title = "This case is not for you"
+
+
+class AtCapacity(Conflict):
+    code = "at_capacity"
+    title = "You hold as many cases as you may"
+
+
+class AsideInvalid(CountersignError):
+    """A case cannot be set aside so; ``pointer`` names the field."""
+
+    code = "aside_invalid"
+    title = "The case cannot be set aside so"
+
+
+class NotAsked(IllegalState):
+    code = "not_asked"
+    title = "Nobody waits for an answer of yours"
+
+
+class Unassignable(Conflict):
+    code = "unassignable"
+    title = "The case cannot be given to this person"

@@ -59,3 +59,12 @@ class ChecksField(forms.MultipleChoiceField):
 
     def __init__(self, *, choices: Sequence[tuple[str, str]], **kwargs) -> None:
         super().__init__(choices=choices, widget=forms.CheckboxSelectMultiple, **({"required": False} | kwargs))
+
+
+class MomentField(forms.DateTimeField):
+    """A date and a time in UTC, by the browser's own control."""
+
+    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(**({"required": False} | kwargs))

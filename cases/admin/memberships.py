@@ -6,15 +6,25 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from ..models import Membership
-from ..services.members import check_roles, save_membership
+from ..services.members import check_delegate, check_roles, save_membership
 from ..vocabulary import Role
-from .fields import ChecksField
+from .fields import ChecksField, MomentField
 from .forms import TrackedForm
 from .scoped import TrackedAdmin
 
 
 class MembershipForm(TrackedForm):
     roles = ChecksField(choices=Role.choices, help_text="A person may have several.")
+    away_from = MomentField(label="Away from (UTC)")
+    away_until = MomentField(label="Away until (UTC)", help_text="Empty: until somebody says that they are back.")
+
+    def _post_clean(self) -> None:
+        super()._post_clean()
+        if self.instance.delegate_id and not self.errors:
+            try:
+                check_delegate(self.instance)
+            except ValidationError as error:
+                self.add_error(None, error)
 
     def clean(self) -> dict:
         cleaned = super().clean()
@@ -36,7 +46,10 @@ class MembershipAdmin(TrackedAdmin):
     list_filter = ("is_active",)
     list_select_related = ("user", "tenant")
     search_fields = ("user__username", "user__first_name", "user__last_name")
-    fields = ("tenant", "user", "roles", "is_active")
+    fieldsets = (
+        (None, {"fields": ("tenant", "user", "roles", "is_active")}),
+        ("Absence", {"fields": (("away_from", "away_until"), "delegate")}),
+    )
 
     @admin.display(description="Roles")
     def in_roles(self, membership: Membership) -> str:

@@ -26,6 +26,13 @@ class CaseEvent(models.Model):
         SATISFACTION = "case.satisfaction", "Satisfaction reported"
         AUDITED = "case.audited", "Automatic approval confirmed"
         SLA_BREACHED = "case.sla_breached", "Deadline missed"
+        SKIPPED = "case.skipped", "Skipped"
+        SNOOZED = "case.snoozed", "Snoozed"
+        DECLINED = "case.declined", "Declined for a conflict"
+        CONSULTED = "case.consulted", "Colleague asked"
+        CONSULT_ENDED = "case.consult_ended", "Question to a colleague ended"
+        TAKEN_BACK = "case.taken_back", "Taken back"
+        ASSIGNED = "case.assigned", "Given to a person"
         ACTION_PENDING = "action.pending", "Action waits for approval"
         ACTION_APPROVED = "action.approved", "Action approved"
         ACTION_REJECTED = "action.rejected", "Action rejected"
@@ -52,6 +59,13 @@ class CaseEvent(models.Model):
             Kind.ESCALATED,
             Kind.SATISFACTION,
             Kind.AUDITED,
+            Kind.SKIPPED,
+            Kind.SNOOZED,
+            Kind.DECLINED,
+            Kind.CONSULTED,
+            Kind.CONSULT_ENDED,
+            Kind.TAKEN_BACK,
+            Kind.ASSIGNED,
             Kind.ACTION_CANCELLED,
             Kind.ACTION_SIGNED,
             Kind.ACTION_UNSIGNED,

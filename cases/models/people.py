@@ -61,8 +61,14 @@ def system_actor() -> User:
     return user
 
 
+class MembershipQuerySet(models.QuerySet):
+    def away(self, at) -> "MembershipQuerySet":
+        """Of those who are away at ``at``, an instant or a database function; an absence without an end goes on."""
+        return self.filter(models.Q(away_until=None) | models.Q(away_until__gt=at), away_from__lte=at, is_active=True)
+
+
 class Membership(Tracked):
-    """A user's place in a tenant. ``roles`` name its role groups; ``people.assign_roles`` keeps them in step."""
+    """A user's place in a tenant. ``roles`` name its role groups; ``services.members`` keeps them in step."""
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="memberships")
@@ -80,6 +86,7 @@ class Membership(Tracked):
     )
 
     history = tracked()
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         default_permissions = ()
@@ -96,6 +103,11 @@ class Membership(Tracked):
 
     def __str__(self) -> str:
         return f"{self.user} at {self.tenant}"
+
+    def is_away(self, at) -> bool:
+        if self.away_from is None or at < self.away_from:
+            return False
+        return self.away_until is None or at < self.away_until
 
 
 class TenantUserPermission(UserObjectPermissionBase):

@@ -1,32 +1,86 @@
-"""Changing a membership as a whole: roles, activity, absence."""
+"""Memberships: roles and the groups behind them, absence and who stands in."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from django.conf import settings
+from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
+from django.utils.module_loading import import_string
+from guardian.shortcuts import assign_perm, get_group_perms, remove_perm
 
-from ..models import Membership, Tenant, User
-from ..permissions import require
+from ..errors import NotPermitted
+from ..models import Membership, Tenant, TenantGroupPermission, User
+from ..permissions import TENANT_RIGHTS, Denied, allowed, require
 from ..vocabulary import Role
-from .people import OwnRoles, sync_groups
+
+
+class OwnRoles(NotPermitted):
+    code = "own_roles"
+
+
+def role_group(tenant: Tenant, role: str) -> Group:
+    """The tenant's group for ``role``, made with its rights when it is missing."""
+    group, is_new = Group.objects.get_or_create(name=f"{tenant.slug}:{Role(role).value}")
+    if is_new:
+        rights = Permission.objects.filter(content_type__app_label="cases", codename__in=TENANT_RIGHTS[Role(role)])
+        TenantGroupPermission.objects.bulk_create(
+            TenantGroupPermission(group=group, permission=right, content_object=tenant) for right in rights
+        )
+    return group
+
+
+@transaction.atomic
+def sync_role_rights() -> int:
+    """Bring every tenant's role groups in step with ``TENANT_RIGHTS`` after an upgrade; returns how many moved."""
+    changed = 0
+    for tenant in Tenant.objects.all():
+        for role in Role:
+            group = role_group(tenant, role)
+            held = set(get_group_perms(group, tenant))
+            for right in TENANT_RIGHTS[role] - held:
+                assign_perm(f"cases.{right}", group, tenant)
+            for right in held - TENANT_RIGHTS[role]:
+                remove_perm(f"cases.{right}", group, tenant)
+            changed += len(TENANT_RIGHTS[role] ^ held)
+    return changed
+
+
+# --- roles ------------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def assign_roles(user: User, tenant: Tenant, roles: list[str], *, actor: User) -> Membership:
+    """Make ``user`` a member with exactly ``roles``: ``save_membership`` for those who only know the roles."""
+    require(actor, "change_people", tenant)
+    membership = Membership.objects.select_for_update(of=("self",)).filter(user=user, tenant=tenant).first()
+    membership = membership or Membership(user=user, tenant=tenant)
+    membership.roles = list(roles)
+    return save_membership(membership, actor=actor, reason="roles assigned")
 
 
 @transaction.atomic
 def save_membership(membership: Membership, *, actor: User, reason: str) -> Membership:
-    """Save ``membership`` and bring its role groups in step.
+    """Save ``membership`` as a whole and bring its role groups in step. Nobody changes their own roles.
 
-    Raises ``Denied``, ``OwnRoles``, and Django's ``ValidationError`` for roles that do not fit the kind of account.
+    Raises ``Denied``, ``OwnRoles``, and Django's ``ValidationError`` for roles that do not fit the kind of account and
+    for a delegate who holds less authority.
     """
     require(actor, "change_people", membership.tenant)
     membership.roles = sorted({Role(role).value for role in membership.roles})
     check_roles(membership.user, membership.roles)
     if membership.user_id == actor.pk and not actor.is_superuser:
         _refuse_own_roles(membership)
-    membership.full_clean()
-    membership.save_as(actor, reason)
+    _store(membership, actor, reason)
     sync_groups(membership)
     return membership
+
+
+def _store(membership: Membership, actor: User, reason: str) -> None:
+    membership.full_clean()
+    check_delegate(membership)
+    membership.save_as(actor, reason)
 
 
 def check_roles(user: User, roles: list[str]) -> None:
@@ -40,12 +94,91 @@ def check_roles(user: User, roles: list[str]) -> None:
 def _refuse_own_roles(membership: Membership) -> None:
     stored = Membership.objects.filter(pk=membership.pk).values("roles", "is_active").first()
     if stored is None or sorted(stored["roles"]) != membership.roles or stored["is_active"] != membership.is_active:
-        raise OwnRoles("You cannot change your own roles. Ask another tenant admin. Nothing was changed.")
+        raise OwnRoles("Nobody changes their own roles: ask another tenant admin. Nothing was changed.")
 
 
-def stands_in_for(user: User, tenant: Tenant, now: datetime) -> list[User]:
-    """The active members of ``tenant`` who are away now and named ``user`` as their delegate."""
-    absent = Membership.objects.filter(
-        delegate=user, tenant=tenant, is_active=True, user__is_active=True, away_from__lte=now
-    ).filter(Q(away_until=None) | Q(away_until__gt=now))
-    return [membership.user for membership in absent.select_related("user").order_by("away_from", "pk")]
+def sync_groups(membership: Membership) -> None:
+    """Bring the user's groups in this tenant in step with the membership."""
+    wanted = {role_group(membership.tenant, role) for role in membership.roles} if membership.is_active else set()
+    held = set(membership.user.groups.filter(name__startswith=f"{membership.tenant.slug}:"))
+    membership.user.groups.remove(*(held - wanted))
+    membership.user.groups.add(*(wanted - held))
+
+
+# --- absence ----------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def set_absence(
+    user: User,
+    tenant: Tenant,
+    *,
+    actor: User,
+    away_from: datetime | None,
+    away_until: datetime | None = None,
+    delegate: User | None = None,
+    reason: str = "",
+) -> Membership:
+    """Say from when until when ``user`` is away and who stands in; without ``away_from`` they are back.
+
+    Everybody may say it of themselves; of others, who may change people or queues. Raises ``Denied``, and Django's
+    ``ValidationError`` for times in the wrong order and for a delegate who holds less authority.
+    """
+    if actor.pk != user.pk and not allowed(actor, "change_people", tenant):
+        require(actor, "change_queue", tenant)
+    membership = Membership.objects.select_for_update(of=("self",)).filter(user=user, tenant=tenant).first()
+    if membership is None:
+        raise Denied(actor, "change_people", tenant)
+    membership.away_from, membership.away_until, membership.delegate = away_from, away_until, delegate
+    _store(membership, actor, reason or "absence")
+    return membership
+
+
+def check_delegate(membership: Membership) -> None:
+    """Whoever stands in holds at least the same authority. Raises Django's ``ValidationError`` with what is missing.
+
+    Rights of the roles are compared here; ``DELEGATE_CHECKS`` are the rooms above, each ``(membership, delegate) ->
+    what the delegate lacks, in words``. Asked when the delegate is named: what changes later is shown, not undone.
+    """
+    if membership.delegate_id is None:
+        return
+    place = Membership.objects.filter(user=membership.delegate, tenant=membership.tenant, is_active=True).first()
+    if place is None or not (membership.delegate.is_active and membership.delegate.is_person):
+        raise ValidationError({"delegate": "Choose a person who is an active member here."})
+    if membership.away_from and place.is_away(membership.away_from):
+        raise ValidationError(
+            {"delegate": f"{membership.delegate} is away at that time as well. Choose somebody else."}
+        )
+    lacks = sorted(_rights(membership) - _rights(place))
+    words = dict(Tenant._meta.permissions)
+    missing = [f"“{words.get(right, right)}”" for right in lacks]
+    for path in settings.DELEGATE_CHECKS:
+        missing += import_string(path)(membership, membership.delegate)
+    if missing:
+        shown = ", ".join(missing[:5]) + (" and more" if len(missing) > 5 else "")
+        raise ValidationError({"delegate": f"{membership.delegate} holds less authority: {shown} is missing."})
+
+
+def _rights(membership: Membership) -> set[str]:
+    return set().union(*(TENANT_RIGHTS[Role(role)] for role in membership.roles))
+
+
+def stands_in_for(user: User, tenant: Tenant, now: datetime) -> Sequence[User]:
+    """For whom ``user`` stands in at ``now``: those who are away and named them. They do not pass it on."""
+    away = Membership.objects.away(now).filter(tenant=tenant, delegate=user).select_related("user")
+    return [membership.user for membership in away.order_by("pk")]
+
+
+def stand_in_of(user: User, tenant: Tenant, now: datetime) -> User | None:
+    """Who has the personal work of ``user`` at ``now``: they themselves, or while they are away their delegate.
+
+    None: they are away and nobody stands in, or their delegate is away too or has left. A delegate's own delegate does
+    not count: nobody compared the two.
+    """
+    away = Membership.objects.away(now).filter(tenant=tenant, user=user).select_related("delegate").first()
+    if away is None:
+        return user
+    if away.delegate is None or not away.delegate.is_active:
+        return None
+    place = Membership.objects.filter(user=away.delegate, tenant=tenant, is_active=True).first()
+    return away.delegate if place and not place.is_away(now) else None

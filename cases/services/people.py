@@ -1,29 +1,24 @@
-"""Accounts and their tokens, memberships and the role groups behind them."""
+"""Tenants, accounts and their tokens; ``members`` has the memberships and the role groups behind them."""
 
 from datetime import timedelta
 
 import structlog
-from django.contrib.auth.models import Group, Permission
 from django.db import transaction
-from guardian.shortcuts import assign_perm, get_group_perms, remove_perm
 from knox.models import AuthToken
 
 from ..clock import db_now
-from ..errors import CountersignError, IllegalState, NotPermitted
+from ..errors import CountersignError, IllegalState
 from ..history import current_request
-from ..models import Membership, Tenant, TenantGroupPermission, User
+from ..models import Membership, Tenant, User
 from ..models.people import system_actor
-from ..permissions import TENANT_RIGHTS, require, require_platform
+from ..permissions import require, require_platform
 from ..vocabulary import Role
+from .members import assign_roles, role_group
 
 log = structlog.get_logger(__name__)
 
 TOKEN_LIFE = timedelta(days=90)
 LONGEST_TOKEN_LIFE = timedelta(days=365)
-
-
-class OwnRoles(NotPermitted):
-    code = "own_roles"
 
 
 class AccountClosed(IllegalState):
@@ -51,33 +46,6 @@ def ensure_system_actor(**kwargs) -> None:
     )
 
 
-def role_group(tenant: Tenant, role: str) -> Group:
-    """The tenant's group for ``role``, made with its rights when it is missing."""
-    group, is_new = Group.objects.get_or_create(name=f"{tenant.slug}:{Role(role).value}")
-    if is_new:
-        rights = Permission.objects.filter(content_type__app_label="cases", codename__in=TENANT_RIGHTS[Role(role)])
-        TenantGroupPermission.objects.bulk_create(
-            TenantGroupPermission(group=group, permission=right, content_object=tenant) for right in rights
-        )
-    return group
-
-
-@transaction.atomic
-def sync_role_rights() -> int:
-    """Bring every tenant's role groups in step with ``TENANT_RIGHTS`` after an upgrade; returns how many moved."""
-    changed = 0
-    for tenant in Tenant.objects.all():
-        for role in Role:
-            group = role_group(tenant, role)
-            held = set(get_group_perms(group, tenant))
-            for right in TENANT_RIGHTS[role] - held:
-                assign_perm(f"cases.{right}", group, tenant)
-            for right in held - TENANT_RIGHTS[role]:
-                remove_perm(f"cases.{right}", group, tenant)
-            changed += len(TENANT_RIGHTS[role] ^ held)
-    return changed
-
-
 @transaction.atomic
 def create_tenant(*, actor: User, slug: str, name: str, **settings) -> Tenant:
     """A tenant with its role groups. Automation stays off until somebody resumes it; it needs a policy and queues.
@@ -91,29 +59,6 @@ def create_tenant(*, actor: User, slug: str, name: str, **settings) -> Tenant:
     for role in Role:
         role_group(tenant, role)
     return tenant
-
-
-@transaction.atomic
-def assign_roles(user: User, tenant: Tenant, roles: list[str], *, actor: User) -> Membership:
-    """Make ``user`` a member with exactly ``roles``; groups follow. Nobody changes their own roles."""
-    require(actor, "change_people", tenant)
-    if actor.pk == user.pk and not actor.is_superuser:
-        raise OwnRoles("Nobody changes their own roles: ask another tenant admin. Nothing was changed.")
-    membership = Membership.objects.select_for_update().filter(user=user, tenant=tenant).first()
-    membership = membership or Membership(user=user, tenant=tenant)
-    membership.roles = sorted(Role(role).value for role in roles)
-    membership.full_clean()
-    membership.save_as(actor, "roles assigned")
-    sync_groups(membership)
-    return membership
-
-
-def sync_groups(membership: Membership) -> None:
-    """Bring the user's groups in this tenant in step with the membership."""
-    wanted = {role_group(membership.tenant, role) for role in membership.roles} if membership.is_active else set()
-    held = set(membership.user.groups.filter(name__startswith=f"{membership.tenant.slug}:"))
-    membership.user.groups.remove(*(held - wanted))
-    membership.user.groups.add(*(wanted - held))
 
 
 @transaction.atomic

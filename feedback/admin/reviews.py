@@ -28,10 +28,12 @@ from cases.services.audit import keep_denial
 from cases.states import State
 from cases.vocabulary import Verdict
 from queues.services import claims
+from queues.services.available import RELEASE, STOP_WAITING
 
 from ..models import Review
 from ..page import Page, page_of, undo_left
 from ..services import reviews
+from .asides import AsideForm, forms_of
 from .forms import TEXT_BOUNDS, DecisionForm
 
 DONE = {
@@ -78,6 +80,7 @@ class ReviewAdmin(ReadOnlyAdmin):
             ("work/<uuid:case_id>/decide/", self.decide, "decide"),
             ("work/<uuid:case_id>/undo/", self.undo, "undo"),
             ("work/<uuid:case_id>/release/", self.release, "release"),
+            ("work/<uuid:case_id>/aside/<slug:name>/", self.set_aside, "aside"),
             ("work/<uuid:case_id>/heartbeat/", self.heartbeat, "heartbeat"),
         )
         own = [path(at, self.admin_site.admin_view(view), name=f"feedback_review_{name}") for at, view, name in routes]
@@ -183,6 +186,28 @@ class ReviewAdmin(ReadOnlyAdmin):
         return redirect("admin:index")
 
     @method_decorator(require_POST)
+    def set_aside(self, request: HttpRequest, case_id: UUID, name: str) -> HttpResponse:
+        """Skip, snooze or decline it, ask a colleague, or answer one: what ``entry_actions`` offers."""
+        page = page_of(case_or_404(request, case_id), request.user)
+        action = next((action for action in page.entry_actions if action.name == name), None)
+        form = AsideForm(page, action, request.POST) if action and name != RELEASE.name else None
+        if form is None:
+            messages.error(request, "The case has moved on, or this is not yours to do. Nothing was changed.")
+            return redirect(work_url(case_id))
+        if not form.is_valid():
+            return self._show(request, page, DecisionForm(page), status=400, aside=form)
+        try:
+            done = form.run(case_id, request.user, generation_in(request))
+        except CountersignError as error:
+            if error.status == 400:
+                form.refuse(error)
+                return self._show(request, page, DecisionForm(page), status=error.status, aside=form)
+            messages.error(request, error.message)
+            return redirect(work_url(case_id))
+        messages.success(request, done)
+        return redirect(work_url(case_id)) if name == STOP_WAITING.name else redirect("admin:index")
+
+    @method_decorator(require_POST)
     def heartbeat(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
         """Renew the lease: as JSON for the page's script, as the page with everything typed for the button."""
         case = case_or_404(request, case_id)
@@ -214,13 +239,21 @@ class ReviewAdmin(ReadOnlyAdmin):
         return self._show(request, page, form, status=error.status, was_stale=error.status == 412)
 
     def _show(
-        self, request: HttpRequest, page: Page, form: DecisionForm, *, status: int = 200, was_stale: bool = False
+        self,
+        request: HttpRequest,
+        page: Page,
+        form: DecisionForm,
+        *,
+        status: int = 200,
+        was_stale: bool = False,
+        aside: AsideForm | None = None,
     ) -> HttpResponse:
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
             "title": f"Case {page.case}",
             "page": page,
             "form": form,
+            "asides": forms_of(page, aside),
             "was_stale": was_stale,
             "is_nav_sidebar_enabled": False,
         }

@@ -66,6 +66,16 @@ class CalendarForm(WeekRows):
         return cleaned
 
 
+def week_words(hours: dict[str, list[list[str]]]) -> str:
+    """``Mon 09:00–17:00; Tue …``"""
+    days = (
+        f"{DAYS[int(day)][:3]} {', '.join(f'{start}–{end}' for start, end in spans)}"
+        for day, spans in sorted(hours.items())
+        if spans
+    )
+    return "; ".join(days)
+
+
 @admin.register(BusinessCalendar)
 class BusinessCalendarAdmin(TrackedAdmin):
     view_right = "view_queue"
@@ -88,12 +98,7 @@ class BusinessCalendarAdmin(TrackedAdmin):
 
     @admin.display(description="Week")
     def week(self, calendar: BusinessCalendar) -> str:
-        days = (
-            f"{DAYS[int(day)][:3]} {', '.join(f'{start}–{end}' for start, end in spans)}"
-            for day, spans in sorted(calendar.hours.items())
-            if spans
-        )
-        return "; ".join(days)
+        return week_words(calendar.hours)
 
     def get_fieldsets(self, request, obj=None):
         fieldsets = super().get_fieldsets(request, obj)

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -20,8 +20,11 @@ from cases.errors import CountersignError
 from cases.permissions import allowed
 from cases.rights import rights_of
 
-from ..models import Entry, Queue, StepFired
-from ..services.claims import take_back
+from ..models import Aside, Entry, Queue, StepFired
+from ..services.supervision import REASON_LENGTH, supervised, take_back
+from .supervising import SupervisingViews
+
+ASIDES = 20
 
 STEPS = 30  # shown on an entry's page, the newest
 
@@ -53,11 +56,11 @@ class HolderFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         match self.value():
             case "me":
-                return queryset.filter(claimed_by=request.user)
+                return queryset.filter(Q(claimed_by=request.user) | Q(kept_for=request.user))
             case "somebody":
-                return queryset.exclude(claimed_by=None)
+                return queryset.exclude(claimed_by=None, kept_for=None)
             case "nobody":
-                return queryset.filter(claimed_by=None)
+                return queryset.filter(claimed_by=None, kept_for=None)
         return queryset
 
 
@@ -77,32 +80,41 @@ class DueFilter(admin.SimpleListFilter):
         return queryset
 
 
-class EntryList(ChangeList):
+class SeenList(ChangeList):
     """One look at the database's clock for the whole page."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.result_list, now = list(self.result_list), db_now()
-        for entry in self.result_list:
-            entry.seen_at = now
+        for row in self.result_list:
+            row.seen_at = now
+
+
+def _asides(entry: Entry) -> list[Aside]:
+    """Who set the case aside, in this stay or an earlier one, and why: for supervisors."""
+    return list(Aside.objects.filter(case=entry.case_id).select_related("user", "reason").order_by("-id")[:ASIDES])
 
 
 @admin.register(Entry)
-class EntryAdmin(ReadOnlyAdmin):
+class EntryAdmin(SupervisingViews, ReadOnlyAdmin):
     view_right = "view_queue"
     list_display = ("of_case", "queue", "kind", "route", "risk", "priority", "due", "holder", "lease", "waits_for")
     list_display_links = ("of_case",)
     list_filter = (QueueFilter, HolderFilter, DueFilter, "risk")
-    list_select_related = ("case", "queue", "claimed_by", "tenant")
-    ordering = ("-priority", "due_at", "id")
+    list_select_related = ("case", "queue", "claimed_by", "kept_for", "tenant")
+    ordering = ("ranked_at", "id")
     sortable_by = ()
     paginator = BoundedPaginator
 
     def get_changelist(self, request: HttpRequest, **kwargs) -> type[ChangeList]:
-        return EntryList
+        return SeenList
 
     def changelist_view(self, request: HttpRequest, extra_context=None) -> HttpResponse:
-        return super().changelist_view(request, {"title": "What waits, the most urgent first"} | (extra_context or {}))
+        own = {
+            "title": "What waits, the most urgent first",
+            "may_supervise": supervised(request.user).exists(),
+        }
+        return super().changelist_view(request, own | (extra_context or {}))
 
     @admin.display(description="Case")
     def of_case(self, entry: Entry) -> str:
@@ -114,11 +126,14 @@ class EntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Held by")
     def holder(self, entry: Entry) -> str:
+        if entry.kept_for_id:
+            return f"kept for {entry.kept_for}"
         return str(entry.claimed_by) if entry.claimed_by_id else "–"
 
     @admin.display(description="Until")
     def lease(self, entry: Entry) -> str:
-        return f"{entry.lease_expires_at:%H:%M} UTC" if entry.lease_expires_at else "–"
+        until = entry.lease_expires_at or entry.kept_until
+        return f"{until:%H:%M} UTC" if until else "–"
 
     @admin.display(description="Clock")
     def waits_for(self, entry: Entry) -> str:
@@ -130,7 +145,7 @@ class EntryAdmin(ReadOnlyAdmin):
         route = path(
             "<uuid:entry_id>/take-back/", self.admin_site.admin_view(self.take_back_view), name="queues_entry_take_back"
         )
-        return [route, *super().get_urls()]
+        return [route, *self.supervising_urls(), *super().get_urls()]
 
     def changeform_view(self, request: HttpRequest, object_id=None, form_url="", extra_context=None) -> HttpResponse:
         if object_id is None or request.method != "GET":
@@ -138,7 +153,7 @@ class EntryAdmin(ReadOnlyAdmin):
         entry = self.get_object(request, object_id)
         if entry is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
-        now = db_now()
+        now, is_supervisor = db_now(), allowed(request.user, "supervise_queue", entry.queue)
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -146,7 +161,9 @@ class EntryAdmin(ReadOnlyAdmin):
             "entry": entry,
             "due": due_words(entry.due_at, now),
             "steps_fired": StepFired.objects.filter(case=entry.case_id).select_related("queue").order_by("-id")[:STEPS],
-            "may_take_back": entry.claimed_by_id is not None and allowed(request.user, "supervise_queue", entry.queue),
+            "has_it": entry.claimed_by or entry.kept_for,
+            "is_supervisor": is_supervisor,
+            "asides": _asides(entry) if is_supervisor else [],
         }
         return TemplateResponse(request, "admin/queues/entry/detail.html", context)
 
@@ -158,7 +175,7 @@ class EntryAdmin(ReadOnlyAdmin):
         if request.method != "POST":
             raise PermissionDenied
         try:
-            take_back(entry.pk, actor=request.user)
+            take_back(entry.pk, actor=request.user, reason=request.POST.get("reason", "")[:REASON_LENGTH])
         except CountersignError as error:
             refuse(request, error)
         else:

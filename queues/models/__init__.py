@@ -1,5 +1,6 @@
 """Who should look at a case, by when."""
 
+from .asides import Aside, Consultation
 from .calendars import BusinessCalendar, SlaPolicy
 from .entries import Claim, Entry, Passage
 from .people import Reviewer, ReviewerSkill, Skill
@@ -7,8 +8,10 @@ from .queues import Queue, QueueGroupPermission, QueueUserPermission
 from .steps import SlaStep, StepFired
 
 __all__ = [
+    "Aside",
     "BusinessCalendar",
     "Claim",
+    "Consultation",
     "Entry",
     "Passage",
     "Queue",

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Lower
 
 from cases.history import XactIdField
@@ -20,10 +21,30 @@ PRIMARY_LANGUAGE = models.Func(
 )
 
 
+# One point of priority is worth 48 minutes of deadline, a step of ten (low to medium, medium to high) eight hours: one
+# shift. This keeps the least urgent case from starving: what comes in later is due later, so that a case moves up
+# by standing still. A case that nobody takes is passed by no newcomer any more once it is
+# (MOST_PRIORITY - its priority) * 48 minutes past its deadline: 32 hours for a low risk, 8 for a critical one.
+MINUTES_A_POINT = 48
+LEAST_PRIORITY, MOST_PRIORITY = -10, 40  # What lies beyond counts as these: the bound holds whoever sets priorities.
+
+# A deadline that was past on arrival counts from the arrival, or an old date would buy a place before everybody. By way
+# of UTC wall clock, as PostgreSQL takes no arithmetic on time zones into a stored column.
+RANK = (
+    "((greatest(due_at, entered_at) AT TIME ZONE 'UTC') - make_interval(mins => "
+    f"{MINUTES_A_POINT} * greatest({LEAST_PRIORITY}, least(priority, {MOST_PRIORITY})))) AT TIME ZONE 'UTC'"
+)
+FREE = models.Q(claimed_by=None, paused_at=None, kept_for=None)
+
+
 class EntryQuerySet(models.QuerySet):
     def waiting(self) -> "EntryQuerySet":
         """Free to be claimed."""
-        return self.filter(claimed_by=None, paused_at=None)
+        return self.filter(FREE)
+
+    def by_urgency(self) -> "EntryQuerySet":
+        """In the order in which they are given out."""
+        return self.order_by("ranked_at", "id")
 
     def held(self) -> "EntryQuerySet":
         return self.exclude(claimed_by=None)
@@ -78,6 +99,20 @@ class Entry(models.Model):
     lease_expires_at = models.DateTimeField(null=True)
     generation = models.BigIntegerField(default=0)
 
+    kept_for = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="kept_entries",
+        help_text="Whose it is without a claim: they set it aside, or were given it.",
+    )
+    back_at = models.DateTimeField(null=True, help_text="From then on the person is offered it, before anything else.")
+    kept_until = models.DateTimeField(null=True, help_text="From then on it is anybody's.")
+    passed_by = ArrayField(models.UUIDField(), default=list, help_text="Who skipped it, until the round is over.")
+    passed_at = models.DateTimeField(null=True, help_text="The latest skip of this round.")
+
+    ranked_at = models.GeneratedField(expression=RawSQL(RANK, []), output_field=models.DateTimeField(), db_persist=True)
+
     objects = EntryQuerySet.as_manager()
 
     class Meta:
@@ -92,24 +127,33 @@ class Entry(models.Model):
                 ),
                 name="claims_have_a_lease",
             ),
+            models.CheckConstraint(
+                condition=models.Q(kept_for=None, back_at=None, kept_until=None)
+                | models.Q(
+                    kept_for__isnull=False,
+                    back_at__isnull=False,
+                    kept_until__gt=models.F("back_at"),
+                    claimed_by=None,
+                    paused_at=None,
+                ),
+                name="kept_cases_come_back",
+            ),
         )
         indexes = (
             models.Index(  # Read by claims.claim_next: a line for each queue, in its order and under its condition.
                 models.F("queue"),
-                models.F("priority").desc(),
-                models.F("due_at"),
+                models.F("ranked_at"),
                 models.F("id"),
                 name="entry_next",
-                condition=models.Q(claimed_by=None, paused_at=None),
+                condition=FREE,
             ),
             models.Index(  # Read by claims.claim_next for who does not read every language.
                 models.F("queue"),
                 PRIMARY_LANGUAGE,
-                models.F("priority").desc(),
-                models.F("due_at"),
+                models.F("ranked_at"),
                 models.F("id"),
                 name="entry_next_to_read",
-                condition=models.Q(claimed_by=None, paused_at=None),
+                condition=FREE,
             ),
             models.Index(  # Read by claims.claim_next (own first), the home page and claims.return_lost.
                 fields=["claimed_by", "lease_expires_at"],
@@ -123,6 +167,12 @@ class Entry(models.Model):
             ),
             models.Index(  # Read by deadlines.move_freed.
                 fields=["id"], name="entry_moves_when_free", condition=models.Q(moves_when_free=True, claimed_by=None)
+            ),
+            models.Index(  # Read by fitness (what is back), claims.claim_next and keeping.sweep_kept.
+                fields=["kept_for", "back_at"], name="entry_kept", condition=models.Q(kept_for__isnull=False)
+            ),
+            models.Index(  # Read by keeping.sweep_passed.
+                fields=["passed_at"], name="entry_passed", condition=models.Q(passed_at__isnull=False)
             ),
             models.Index(fields=["queue", "due_at"], name="entry_by_queue"),  # Read by the queue's page and its health.
         )
@@ -139,6 +189,11 @@ class Claim(models.Model):
         RELEASED = "released", "Released"
         LOST = "lost", "Lease ran out"
         CLOSED = "closed", "Case left the queue"
+        SKIPPED = "skipped", "Skipped"
+        SNOOZED = "snoozed", "Snoozed"
+        ASKED = "asked", "Colleague asked"
+        DECLINED = "declined", "Declined"
+        TAKEN = "taken", "Taken back"
 
     generation = models.BigIntegerField(primary_key=True)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
@@ -148,9 +203,24 @@ class Claim(models.Model):
     claimed_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     end = models.CharField(max_length=8, choices=End, blank=True, default="")
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The supervisor who ended it. Nobody: its holder, the case or the clock did.",
+    )
+    place = models.PositiveSmallIntegerField(
+        default=1, help_text="Which of the person's places it takes: two claims at once cannot take the same one."
+    )
 
     class Meta:
         default_permissions = ()
+        constraints = (
+            models.UniqueConstraint(
+                fields=("user", "tenant", "place"), condition=models.Q(ended_at=None), name="one_case_to_a_place"
+            ),
+        )
         indexes = (
             models.Index(fields=["case", "generation"], name="claims_of_case"),  # Read by the timeline.
             models.Index(fields=["user", "-claimed_at"], name="claims_of_user"),  # Read by the reviewer's day.

@@ -2,12 +2,16 @@
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from cases.calendars import Calendar, CalendarInvalid
 from cases.history import Tracked, tracked
 from cases.models import Tenant
 from cases.models.policies import CODE
+
+from .calendars import BusinessCalendar
 
 
 class Skill(Tracked):
@@ -34,8 +38,26 @@ class Reviewer(Tracked):
     capacity = models.PositiveSmallIntegerField(default=3, help_text="How many cases may be held at once.")
     is_on_shift = models.BooleanField(default=True)
     is_paused = models.BooleanField(default=False, help_text="Gets no cases until somebody lifts the pause.")
+    calendar = models.ForeignKey(
+        BusinessCalendar,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="When they work. Empty: whenever they are on shift.",
+    )
+    own_hours = models.JSONField(
+        default=dict, blank=True, help_text="Weekly hours of their own, in place of the calendar's; its holidays stay."
+    )
+    works_until = models.DateTimeField(
+        null=True, blank=True, help_text="On shift until then, whatever the hours say (UTC)."
+    )
 
-    history = tracked()
+    # What ``services.shifts`` worked out of the hours, so that a claim and a count need no calendar. Nobody's change.
+    in_hours = models.BooleanField(default=True, editable=False)
+    hours_turn_at = models.DateTimeField(null=True, editable=False, help_text="Until then in_hours holds.")
+
+    history = tracked(excluded_fields=["in_hours", "hours_turn_at"])
 
     class Meta:
         default_permissions = ()
@@ -46,8 +68,35 @@ class Reviewer(Tracked):
 
     @property
     def is_working(self) -> bool:
-        """Whether cases are given to them now."""
-        return self.is_on_shift and not self.is_paused
+        """Whether cases are given to them, as of the last sweep over the hours; a claim looks at the clock itself."""
+        return self.is_on_shift and self.in_hours and not self.is_paused
+
+    @property
+    def has_hours(self) -> bool:
+        return bool(self.calendar_id or self.own_hours)
+
+    def as_calendar(self) -> Calendar | None:
+        """When they work; None where nobody said. Raises ``CalendarInvalid``."""
+        if not self.has_hours:
+            return None
+        if not self.own_hours:
+            return self.calendar.as_calendar()
+        frame = self.calendar or BusinessCalendar(time_zone=self.tenant.time_zone)
+        own = BusinessCalendar(
+            time_zone=frame.time_zone,
+            hours=self.own_hours,
+            country=frame.country,
+            subdivision=frame.subdivision,
+            closed=frame.closed,
+        )
+        return own.as_calendar()
+
+    def clean(self) -> None:
+        if self.own_hours:
+            try:
+                self.as_calendar()
+            except CalendarInvalid as error:
+                raise ValidationError(str(error)) from error
 
 
 class ReviewerSkill(Tracked):

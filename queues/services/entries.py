@@ -15,7 +15,7 @@ from cases.nudges import nudge
 from cases.services.events import Occurrence, record_all
 from cases.vocabulary import Risk, Route, Trigger
 
-from ..models import Claim, Entry, Passage, Queue
+from ..models import Aside, Claim, Consultation, Entry, Passage, Queue
 from ..routing import CaseFacts, QueueFacts, choose
 from .claims import free, hand_to
 from .clocks import CLOCK_COLUMNS, Rules
@@ -72,6 +72,7 @@ def open_entries(arrivals: Sequence[Arrival], *, at: datetime) -> list[Entry]:
         return []
     rooms = _waiting_rooms(arrivals, at)
     entries = [_entry(arrival, rooms[arrival.case.tenant_id], at) for arrival in arrivals]
+    _keep_out_declined([entry for entry, arrival in zip(entries, arrivals, strict=True) if arrival.came_back])
     late = [entry for entry in entries if entry.due_at <= at and entry.breached_at is None]
     for entry in late:
         entry.breached_at = at
@@ -82,6 +83,17 @@ def open_entries(arrivals: Sequence[Arrival], *, at: datetime) -> list[Entry]:
     if late:  # The alarm need not wait for the next sweep.
         transaction.on_commit(lambda: nudge(SWEEP))
     return entries
+
+
+def _keep_out_declined(entries: Sequence[Entry]) -> None:
+    """Who declined a case for a conflict of interest does not get it when it comes back either."""
+    if not entries:
+        return
+    declined = Aside.objects.filter(case__in=[entry.case_id for entry in entries], kind=Aside.Kind.DECLINE)
+    for case_id, user_id in declined.values_list("case_id", "user_id"):
+        for entry in entries:
+            if entry.case_id == case_id:
+                entry.excluded = sorted({*entry.excluded, user_id})
 
 
 class _WaitingRoom:
@@ -195,6 +207,8 @@ def close_entry(case: Case, *, at: datetime, end: str) -> None:
     entry = locked_entry(case)
     if entry is None:
         return
+    if entry.paused_at:
+        Consultation.objects.filter(case=case, ended_at=None).update(ended_at=at, end=Consultation.End.CLOSED)
     _end_pause(entry, case, at)
     Claim.objects.filter(generation=entry.generation, ended_at=None).update(
         ended_at=at, end=Claim.End.DECIDED if end == CaseEvent.Kind.DECIDED else Claim.End.CLOSED
@@ -219,12 +233,12 @@ def close_entry(case: Case, *, at: datetime, end: str) -> None:
     entry.delete()
 
 
-def pause_entry(case: Case, *, at: datetime, reason: str) -> None:
-    """Stop the clock: the case waits for somebody else. Its claim ends."""
+def pause_entry(case: Case, *, at: datetime, reason: str, end: Claim.End = Claim.End.DECIDED) -> None:
+    """Stop the clock: the case waits for somebody else. Its claim ends as ``end``."""
     entry = locked_entry(case)
     if entry is None or entry.paused_at:
         return
-    free(entry, Claim.End.DECIDED)
+    free(entry, end)
     entry.paused_at, entry.pause_reason = at, reason
     entry.save(update_fields=["paused_at", "pause_reason"])
 
@@ -261,6 +275,12 @@ def hurry(case: Case) -> Entry | None:
         entry.priority = max(entry.priority, PRIORITY[Risk(case.risk)] + CAME_BACK)
         entry.save(update_fields=["priority"])
     return entry
+
+
+def end_pause(entry: Entry, at: datetime) -> None:
+    """Start the clock of a locked entry again, and change nothing else of it."""
+    _end_pause(entry, entry.case, at)
+    entry.save(update_fields=_RESUMED)
 
 
 def _end_pause(entry: Entry, case: Case, at: datetime) -> None:

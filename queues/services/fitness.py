@@ -4,17 +4,21 @@ Asked at every claim, and so written as SQL: one statement where the ORM and gua
 hold it against guardian's own answer.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
+from cases import clock
 from cases.models import Tenant, User
 
 from ..models import Entry, Queue, Reviewer
 from ..routing import primary
+from . import shifts
 
 UNDETERMINED = "und"  # BCP 47: nobody said which language, so that anybody may try.
 
@@ -40,10 +44,17 @@ _MAY_WORK = """
     ))
 """
 
-_FIELDS = [field.attname for field in Reviewer._meta.concrete_fields]
+_COLUMNS = Reviewer._meta.concrete_fields
+_FIELDS = [field.attname for field in _COLUMNS]
 
+# What is kept for them is asked from the moment at which it comes back; absence from its first to before its last.
 _FITNESS = f"""
 SELECT
+    instant.at,
+    membership.away_from <= instant.at AND (membership.away_until IS NULL OR instant.at < membership.away_until),
+    (SELECT count(*) FROM queues_entry entry
+     WHERE entry.kept_for_id = reviewer.user_id AND entry.tenant_id = reviewer.tenant_id
+        AND entry.back_at <= instant.at),
     (SELECT count(*) FROM queues_entry entry
      WHERE entry.claimed_by_id = reviewer.user_id AND entry.tenant_id = reviewer.tenant_id),
     open.ids, open.slugs, {", ".join(f"reviewer.{name}" for name in _FIELDS)}
@@ -52,6 +63,7 @@ JOIN cases_tenant tenant ON tenant.id = reviewer.tenant_id
 JOIN cases_membership membership
     ON membership.tenant_id = reviewer.tenant_id AND membership.user_id = reviewer.user_id
 JOIN cases_user person ON person.id = reviewer.user_id
+CROSS JOIN (SELECT coalesce(%(pretended)s::timestamptz, clock_timestamp()) AS at) instant
 CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(queue.id), '{{}}') AS ids, coalesce(array_agg(queue.slug), '{{}}') AS slugs
     FROM queues_queue queue
@@ -77,6 +89,9 @@ class Fitness:
     slugs: dict[UUID, str]  # of each queue that they may work, by its key
     languages: tuple[str, ...]  # primary subtags
     held: int  # entries under a claim of theirs in this tenant
+    back: int = 0  # entries that they set aside or were given, and that are due back
+    is_away: bool = False
+    at: datetime | None = None  # the database's clock when this was asked
 
     @property
     def queue_ids(self) -> list[UUID]:
@@ -87,8 +102,18 @@ class Fitness:
         return Queue.objects.filter(pk__in=self.slugs)
 
     @property
+    def is_on_shift(self) -> bool:
+        """The flag, and the hours as they are at this very instant."""
+        return self.reviewer.is_on_shift and shifts.is_in_hours(self.reviewer, self.at)
+
+    @property
     def is_working(self) -> bool:
-        return self.reviewer.is_working
+        """Whether cases are given to them now."""
+        return self.is_on_shift and not self.is_away and not self.reviewer.is_paused
+
+    @property
+    def has_room(self) -> bool:
+        return self.held < self.reviewer.capacity
 
     def fits(self, entry: Entry) -> bool:
         """Whether ``entry`` may be theirs, had nobody else: what the SQL of ``claims`` asks, for buttons and errors."""
@@ -98,8 +123,13 @@ class Fitness:
         return entry.queue_id in self.slugs and self.reviewer.user_id not in entry.excluded
 
     def reads(self, language: str) -> bool:
-        """Whether they read cases in this BCP 47 language; anybody reads what nobody named."""
-        return not self.languages or primary(language) in (UNDETERMINED, *self.languages)
+        return reads(self.languages, language)
+
+
+def reads(languages: Iterable[str], language: str) -> bool:
+    """Whether somebody with these languages (none: any) reads this BCP 47 one; anybody reads what nobody named."""
+    known = {primary(code) for code in languages}
+    return not known or primary(language) in {UNDETERMINED, *known}
 
 
 def fitness_of(user: User, tenant: Tenant | None = None) -> Fitness | None:
@@ -109,14 +139,19 @@ def fitness_of(user: User, tenant: Tenant | None = None) -> Fitness | None:
     tenant and its user loaded.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_FITNESS, {"user": user.pk, "tenant": tenant.pk if tenant else None})
+        asked = {"user": user.pk, "tenant": tenant.pk if tenant else None, "pretended": clock.pretended()}
+        cursor.execute(_FITNESS, asked)
         row = cursor.fetchone()
     if row is None:
         return None
-    held, ids, slugs, *fields = row
-    reviewer = Reviewer.from_db(connection.alias, _FIELDS, fields)
+    at, is_away, back, held, ids, slugs, *fields = row
+    values = [
+        column.from_db_value(value, None, connection) if hasattr(column, "from_db_value") else value
+        for column, value in zip(_COLUMNS, fields, strict=True)
+    ]
+    reviewer = Reviewer.from_db(connection.alias, _FIELDS, values)
     languages = tuple(primary(code) for code in reviewer.languages)
-    return Fitness(reviewer, dict(zip(ids, slugs, strict=True)), languages, held)
+    return Fitness(reviewer, dict(zip(ids, slugs, strict=True)), languages, held, back, bool(is_away), at)
 
 
 def queues_of(user: User, reviewer: Reviewer) -> QuerySet[Queue]:

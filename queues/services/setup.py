@@ -6,7 +6,7 @@ from guardian.shortcuts import assign_perm
 from cases.errors import CountersignError
 from cases.models import Tenant, User
 from cases.permissions import QUEUE_RIGHTS, require
-from cases.services.people import role_group
+from cases.services.members import role_group
 
 from ..models import Queue
 

@@ -1,18 +1,36 @@
 """Who can work a queue, counted for many queues in one query. ``fitness`` asks the same for one person."""
 
+from dataclasses import dataclass
+from typing import Any
+
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import Count, Exists, Func, IntegerField, JSONField, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models import (
+    BooleanField,
+    Count,
+    Exists,
+    ExpressionWrapper,
+    Func,
+    IntegerField,
+    JSONField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
+from django.db.models.functions import Coalesce, Now
 
 from cases.models import Membership
 
-from ..models import Queue, QueueGroupPermission, QueueUserPermission, Reviewer, ReviewerSkill
+from ..models import Entry, Queue, QueueGroupPermission, QueueUserPermission, Reviewer, ReviewerSkill
+from .fitness import reads
 
 
 def with_staff(queues: QuerySet[Queue]) -> QuerySet[Queue]:
     """``queues`` with ``staff``, how many reviewers could take their cases, and ``on_shift``, how many do now."""
-    return queues.annotate(staff=_counted(_staff()), on_shift=_counted(_staff().filter(is_on_shift=True)))
+    staff = _staff(_OUTER)
+    return queues.annotate(staff=_counted(staff), on_shift=_counted(staff.filter(_AT_WORK)))
 
 
 def with_readers(queues: QuerySet[Queue]) -> QuerySet[Queue]:
@@ -20,28 +38,67 @@ def with_readers(queues: QuerySet[Queue]) -> QuerySet[Queue]:
     # As JSON: PostgreSQL makes no array of arrays that differ in length.
     return queues.annotate(
         readers=ArraySubquery(
-            _staff().values(listed=Func("languages", function="to_jsonb", output_field=JSONField())),
+            _staff(_OUTER).values(listed=Func("languages", function="to_jsonb", output_field=JSONField())),
             output_field=ArrayField(JSONField()),
         )
     )
 
 
-def _staff() -> QuerySet[Reviewer]:
-    """The reviewers of the outer queue: active members with the right, the skill and no pause."""
-    queue, user = OuterRef(OuterRef("pk")), OuterRef("user")
-    work = {"permission__codename": "work_queue", "content_object": queue}
+def reviewers_of(queue: Queue) -> QuerySet[Reviewer]:
+    """The reviewers who could take the cases of ``queue``: active members with the right, the skill and no pause.
+
+    Each has ``is_away``, and ``at_work``: on shift, in hours as of the last sweep, and not away.
+    """
+    demand = _Demand(queue=queue.pk, tenant=queue.tenant_id, skill=queue.skill_id, level=queue.skill_level)
+    return _staff(demand).annotate(is_away=_AWAY, at_work=ExpressionWrapper(_AT_WORK, BooleanField()))
+
+
+def fitting(entry: Entry) -> list[Reviewer]:
+    """The reviewers who may have ``entry``, at work or not; one query."""
+    return [
+        one
+        for one in reviewers_of(entry.queue).select_related("user")
+        if one.user_id not in entry.excluded and reads(one.languages, entry.language)
+    ]
+
+
+@dataclass(frozen=True)
+class _Demand:
+    """What a queue asks of people: values of one queue, or references to the queues around a subquery."""
+
+    queue: Any
+    tenant: Any
+    skill: Any
+    level: Any
+
+
+_OUTER = _Demand(
+    queue=OuterRef(OuterRef("pk")),
+    tenant=OuterRef("tenant"),
+    skill=OuterRef(OuterRef("skill")),
+    level=OuterRef(OuterRef("skill_level")),
+)
+_AWAY = Exists(Membership.objects.away(Now()).filter(user=OuterRef("user"), tenant=OuterRef("tenant")))
+_AT_WORK = Q(is_on_shift=True, in_hours=True) & ~Q(_AWAY)
+
+
+def _staff(demand: _Demand) -> QuerySet[Reviewer]:
+    user = OuterRef("user")
+    work = {"permission__codename": "work_queue", "content_object": demand.queue}
     may_work = Exists(QueueGroupPermission.objects.filter(group__user=user, **work)) | Exists(
         QueueUserPermission.objects.filter(user=user, **work)
     )
     is_member = Exists(Membership.objects.filter(user=user, tenant=OuterRef("tenant"), is_active=True))
-    skilled = Exists(
-        ReviewerSkill.objects.filter(
-            reviewer=OuterRef("pk"), skill=OuterRef(OuterRef("skill")), level__gte=OuterRef(OuterRef("skill_level"))
-        )
-    )
+    skilled = Exists(ReviewerSkill.objects.filter(reviewer=OuterRef("pk"), skill=demand.skill, level__gte=demand.level))
+    unskilled_queue = Exists(Queue.objects.filter(pk=demand.queue, skill=None))
     return Reviewer.objects.filter(
-        may_work, is_member, tenant=OuterRef("tenant"), user__is_active=True, is_paused=False
-    ).filter(Q(skilled) | Q(Exists(Queue.objects.filter(pk=OuterRef(OuterRef("pk")), skill=None))))
+        may_work,
+        is_member,
+        Q(skilled) | Q(unskilled_queue),
+        tenant=demand.tenant,
+        user__is_active=True,
+        is_paused=False,
+    )
 
 
 def _counted(reviewers: QuerySet[Reviewer]) -> Coalesce:

@@ -1,21 +1,26 @@
 """Claims: in process beside the bare SQL of the same work, over HTTP, and beside a long past."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from statistics import median
+from time import perf_counter
 
 import psycopg
 from django.db import connection
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from cases.models import User
+from queues.models import Entry, Reviewer
 from queues.services import claims
 
 from .figures import Figure, latency, ms, rate
 from .ground import FEW, PAST, WAITING, Ground, give_back
 from .load import client, gunicorn, in_threads, post, timed
 
+PEOPLE = 32
 BLOCK = 20  # claims in a row on one database before the other has its turn
 
 # The least that gives one case to one person and keeps who had it: what anybody would write without this product. One
@@ -27,15 +32,15 @@ WITH held AS (
         generation = nextval('queues_generation')
     WHERE id = (
         SELECT id FROM queues_entry
-        WHERE queue_id = %(queue)s AND claimed_by_id IS NULL AND paused_at IS NULL
-        ORDER BY priority DESC, due_at, id
+        WHERE queue_id = %(queue)s AND claimed_by_id IS NULL AND paused_at IS NULL AND kept_for_id IS NULL
+        ORDER BY ranked_at, id
         LIMIT 1
         FOR UPDATE SKIP LOCKED
     )
     RETURNING id, tenant_id, case_id, queue_id, generation
 ), recorded AS (
-    INSERT INTO queues_claim (generation, tenant_id, case_id, queue_id, user_id, claimed_at, "end")
-    SELECT generation, tenant_id, case_id, queue_id, %(user)s, now(), '' FROM held
+    INSERT INTO queues_claim (generation, tenant_id, case_id, queue_id, user_id, place, claimed_at, "end")
+    SELECT generation, tenant_id, case_id, queue_id, %(user)s, 1, now(), '' FROM held
 )
 SELECT id FROM held
 """
@@ -128,6 +133,53 @@ def of_a_specialist(ground: Ground, blocks: int) -> Iterator[Figure]:
     yield Figure(f"one claim of a generalist, {size:,} waiting", len(seconds["generalist"]), f"p50 {ms(general)}")
     what = f"one claim of a specialist, {size:,} waiting"
     yield Figure(what, len(seconds["specialist"]), f"p50 {ms(special)}", special / general, "a generalist's")
+
+
+def emptied(ground: Ground, count: int) -> Iterator[Figure]:
+    """``count`` cases claimed by 32 people at once until none is left: each once, and how far from the order.
+
+    A claim passes over what others are just taking, so that it is at most as many places back as there are others.
+    How far is read from the generations, which count the claims in the order in which they were recorded.
+    """
+    team = ground.reviewers[:PEOPLE]
+    with ground.on(WAITING):
+        if spare := _waiting() - count:
+            keys = Entry.objects.by_urgency().values_list("pk", flat=True)[count:]
+            Entry.objects.filter(pk__in=list(keys)).update(paused_at=Now())
+        order = {
+            case: place
+            for place, case in enumerate(Entry.objects.waiting().by_urgency().values_list("case", flat=True))
+        }
+        Reviewer.objects.update(capacity=32_000)
+        began = perf_counter()
+        with ThreadPoolExecutor(PEOPLE) as pool:
+            taken = [pair for pairs in pool.map(_take_all, team) for pair in pairs]
+        seconds = perf_counter() - began
+        assert len(taken) == len({case for case, _ in taken}) == count, "each once, none left"
+        places = [order[case] for case, _ in sorted(taken, key=lambda pair: pair[1])]
+        furthest = max(abs(place - turn) for turn, place in enumerate(places))
+        give_back()
+        Reviewer.objects.update(capacity=3)
+        if spare:
+            Entry.objects.exclude(paused_at=None).update(paused_at=None)
+    what = f"{count:,} cases claimed by {PEOPLE} threads"
+    yield Figure(what, count, f"{count / seconds:,.0f}/s, each once, at most {furthest} places from the order")
+
+
+def _take_all(user: User) -> list[tuple]:
+    """Everything that is left, without handing anything in between: ``claim_next`` would give one's own again."""
+    try:
+        fitness, taken = claims.working(user, None), []
+        while True:
+            try:
+                entry = claims._claim(fitness, user)
+            except claims._PlaceLost:
+                continue
+            if entry is None:
+                return taken
+            taken.append((entry.case_id, entry.generation))
+    finally:
+        connection.close()
 
 
 def _round(ground: Ground, name: str) -> float:

@@ -29,6 +29,7 @@ class Size:
     loads: int
     intakes: int
     flips: int
+    emptied: int
 
 
 FULL = Size(
@@ -43,6 +44,7 @@ FULL = Size(
     loads=20,
     intakes=300,
     flips=500,
+    emptied=10_000,
 )
 QUICK = Size(
     few=200,
@@ -56,6 +58,7 @@ QUICK = Size(
     loads=2,
     intakes=20,
     flips=20,
+    emptied=500,
 )
 
 
@@ -118,6 +121,7 @@ def _measure(size: Size, url: str, logs: Path) -> None:
         ("claims over HTTP", lambda: claiming.over_http(land, size.rounds, logs)),
         ("claims beside a past", lambda: claiming.beside_a_past(land, size.blocks)),
         ("claims of a specialist", lambda: claiming.of_a_specialist(land, size.blocks)),
+        ("an emptied queue", lambda: claiming.emptied(land, size.emptied)),
         ("pages", lambda: pages.pages(land, size.loads)),
         ("sweeps", lambda: sweeping.sweeps(land, size.due)),
         ("intake over HTTP", lambda: taking_in.over_http(land, size.rounds, size.requests, logs)),

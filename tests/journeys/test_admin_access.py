@@ -37,7 +37,8 @@ from cases.services.notices import News, tell
 from cases.signing import new_secret
 from cases.vocabulary import Role
 from config.home import home_of
-from queues.models import BusinessCalendar, Entry, Queue, Reviewer, ReviewerSkill, Skill, SlaPolicy
+from queues.models import BusinessCalendar, Consultation, Entry, Queue, Reviewer, ReviewerSkill, Skill, SlaPolicy
+from queues.services import claims, consults
 from queues.services.staffing import with_staff
 from tests.worlds import PASSWORD, World, make_world
 
@@ -73,6 +74,8 @@ def furnish(world: World) -> dict[type[Model], Any]:
     case = world.submit(external_id=f"ext-{tenant.slug}", proposed_action=action)
     world.submit(external_id=f"two-{tenant.slug}")
     world.claim()
+    asked = claims.claim(world.submit(), world.colleague)
+    consults.ask(asked.case_id, world.colleague, asked.generation, colleague=world.reviewer, question="May I?")
     keep_denial(Denied(world.reviewer, "change_policy", tenant))
     channel = NoticeChannel(tenant=tenant, name=f"Team {tenant.slug}", email=f"team@{tenant.slug}.example")
     channel.save_as(system, "created")
@@ -93,6 +96,7 @@ def furnish(world: World) -> dict[type[Model], Any]:
         Skill: skill.pk,
         Reviewer: reviewer.pk,
         Entry: Entry.objects.get(case=case).pk,
+        Consultation: Consultation.objects.get(tenant=tenant).pk,
         ActionType: kind.pk,
         ApprovalAuthority: authority.pk,
         ProposedAction: ProposedAction.objects.get(case=case).pk,

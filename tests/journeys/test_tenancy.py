@@ -19,6 +19,7 @@ from cases.services import people, recalls
 from config import api
 from feedback.services import reviews
 from feedback.submission import Submission
+from queues.models import Consultation
 from queues.services import claims
 from tests.worlds import SURE, World, make_world
 
@@ -51,6 +52,14 @@ WITH_ID: dict[str, list[Probe]] = {
     ],
     "cases/<str:case_id>/heartbeat/": [Probe("POST", {"generation": 1}, "reviewer")],
     "cases/<str:case_id>/release/": [Probe("POST", {"generation": 1}, "reviewer")],
+    "cases/<str:case_id>/skip/": [Probe("POST", {"generation": 1, "reason": "r"}, "reviewer")],
+    "cases/<str:case_id>/snooze/": [Probe("POST", {"generation": 1, "until": "2099-01-01T00:00:00Z"}, "reviewer")],
+    "cases/<str:case_id>/decline/": [Probe("POST", {"generation": 1, "reason": "r"}, "reviewer")],
+    "cases/<str:case_id>/consult/": [
+        Probe("POST", {"generation": 1, "colleague": "carl@inner", "question": "q"}, "reviewer")
+    ],
+    "cases/<str:case_id>/stop-waiting/": [Probe("POST", {}, "reviewer")],
+    "cases/<str:case_id>/answer/": [Probe("POST", {"answer": "a"}, "reviewer")],
 }
 
 
@@ -138,6 +147,22 @@ def no_claim_in_the_inner(scene: Scene) -> None:
     assert same[0].content == same[1].content
 
 
+def no_question_of_the_inner(scene: Scene) -> None:
+    case, now = scene.inner.submit(), db_now()
+    Consultation(
+        tenant=scene.inner.tenant,
+        case=case,
+        queue=scene.inner.queue,
+        asker=scene.inner.reviewer,
+        colleague=scene.inner.colleague,
+        question=case.content,
+        asked_at=now,
+        answer_by=now,
+    ).save()
+    for actor in ("reviewer", "colleague", "supervisor"):
+        assert scene.ask("GET", "questions/", actor=actor).json()["results"] == []
+
+
 def no_switch_of_the_inner(scene: Scene) -> None:
     for path, method, body in (
         ("automation/", "GET", None),
@@ -167,6 +192,7 @@ WITHOUT_ID: dict[str, Callable[[Scene], None]] = {
     "cases/bulk/": no_bulk_into_the_inner,
     "queues/": no_queue_of_the_inner,
     "queues/claim/": no_claim_in_the_inner,
+    "questions/": no_question_of_the_inner,
     "automation/": no_switch_of_the_inner,
     "automation/stop/": no_switch_of_the_inner,
     "automation/resume/": no_switch_of_the_inner,

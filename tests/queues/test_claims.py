@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from django.db import connection, transaction
@@ -15,11 +16,12 @@ from cases.vocabulary import Role, Verdict
 from feedback.models import Review, ReviewDraft
 from feedback.services import reviews
 from feedback.submission import Submission
-from queues.errors import AlreadyClaimed, NotClaimed, NotFit, NotWaiting, StaleClaim
+from queues.errors import AlreadyClaimed, AtCapacity, NotClaimed, NotFit, NotWaiting, StaleClaim
 from queues.models import Claim, Entry, Reviewer, ReviewerSkill, Skill
 from queues.services import claims
-from queues.services.claims import LEASE, claim, claim_next, heartbeat, release, return_lost, take_back
+from queues.services.claims import LEASE, claim, claim_next, heartbeat, release, return_lost
 from queues.services.setup import create_queue
+from queues.services.supervision import take_back
 from tests.threads import failures, in_parallel
 from tests.worlds import make_world
 
@@ -57,8 +59,13 @@ def test_thirty_two_people_claim_five_hundred_cases_and_each_goes_to_one():
             taken.append((entry.case_id, entry.generation))
         return taken
 
+    order = {case: place for place, case in enumerate(Entry.objects.by_urgency().values_list("case", flat=True))}
     results = in_parallel([lambda user=user: work(user) for user in team])
     assert not failures(results)
+    # Each claim passes over at most what the others are just taking, so that everybody's own go up but for that.
+    for pairs in results:
+        places = [order[case] for case, _ in pairs]
+        assert all(later > earlier - len(team) for earlier, later in pairwise(places))
     taken = [pair for pairs in results for pair in pairs]
     assert len(taken) == len({case for case, _ in taken}) == len({generation for _, generation in taken}) == 500
     assert Claim.objects.count() == 500
@@ -125,12 +132,32 @@ def test_races_for_one_case_one_lease_and_one_decision():
 
 
 @pytest.mark.django_db(transaction=True)
+def test_two_claims_of_one_person_at_once_never_exceed_what_they_may_hold():
+    world = make_world()
+    multiply(world.submit(), 39)
+    change(world.reviewer, capacity=3)
+    cases = [entry.case for entry in Entry.objects.select_related("case__tenant")[:16]]
+    for case in cases[:2]:
+        claim(case, world.reviewer)
+    taken = in_parallel([lambda case=case: claim(case, world.reviewer) for case in cases[2:10]])
+    refused = failures(taken)
+    assert (len(taken) - len(refused), Entry.objects.held().count()) == (1, 3)
+    assert all(isinstance(error, AtCapacity) for error in refused), refused
+
+    # Whoever asks for the next case eight times at once holds one: each of the others finds it unfinished.
+    found = in_parallel([lambda: claim_next(world.colleague)] * 8)
+    assert not failures(found)
+    assert len({entry.pk for entry in found}) == Entry.objects.held().filter(claimed_by=world.colleague).count() == 1
+    assert sorted(Claim.objects.filter(user=world.reviewer).values_list("place", flat=True)) == [1, 2, 3]
+
+
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("languages", [[], ["en", "de"]])
 def test_a_claim_passes_over_what_others_are_just_taking_however_many_they_are(languages):
     world = make_world()
     multiply(world.submit(), 299)
     change(world.reviewer, languages=languages)
-    order = list(Entry.objects.order_by("-priority", "due_at", "id").values_list("pk", flat=True))
+    order = list(Entry.objects.by_urgency().values_list("pk", flat=True))
 
     def next_while_locked(count: int) -> Entry | None:
         with transaction.atomic():
@@ -227,7 +254,7 @@ def test_the_most_urgent_of_all_queues_and_languages_goes_first(world, languages
         due_at = start + timedelta(minutes=number * 7 % 5)
         queue = (world.queue, other)[number // 3 % 2]
         Entry.objects.filter(case=case).update(queue=queue, priority=number * 5 % 4, due_at=due_at)
-    order = list(Entry.objects.order_by("-priority", "due_at", "id").values_list("pk", flat=True))
+    order = list(Entry.objects.by_urgency().values_list("pk", flat=True))
     fitness = claims.working(world.reviewer, world.tenant)
     taken = []
     while entry := claims._claim(fitness, world.reviewer):
@@ -486,7 +513,8 @@ def test_a_supervisor_takes_a_case_back_and_nobody_else_does(world):
             take_back(entry.pk, actor=actor)
     take_back(entry.pk, actor=world.supervisor)
     assert Entry.objects.get().claimed_by is None
-    assert Claim.objects.get().end == Claim.End.RELEASED
+    ended = Claim.objects.get()
+    assert (ended.end, ended.ended_by) == (Claim.End.TAKEN, world.supervisor)
     with pytest.raises(StaleClaim):
         heartbeat(entry.case_id, world.reviewer, entry.generation)
     take_back(entry.pk, actor=world.supervisor)

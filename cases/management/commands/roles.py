@@ -4,7 +4,7 @@ from django.core.management.base import BaseCommand
 
 from cases.models import Tenant
 from cases.permissions import QUEUE_RIGHTS, TENANT_RIGHTS
-from cases.services.people import sync_role_rights
+from cases.services.members import sync_role_rights
 from cases.vocabulary import Role
 
 
