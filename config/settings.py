@@ -157,6 +157,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-redrafts": {"task": "cases.tasks.sweep_redrafts", "schedule": 30.0},
     "purge-keys": {"task": "cases.tasks.purge_keys", "schedule": 3600.0},
     "sweep-actions": {"task": "approvals.tasks.sweep", "schedule": 15.0},
+    "refresh-metrics": {"task": "feedback.metrics.tasks.refresh", "schedule": 10.0},
 }
 
 # --- people ------------------------------------------------------------------------------------------------------
@@ -220,7 +221,11 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BULK_BYTES + 1  # The strict parser refuses ea
 
 CASE_FACT_PROVIDERS = ["approvals.facts.action_facts"]
 CASE_DETAIL_PROVIDERS = ["queues.details.case_details", "approvals.details.case_details"]
-CASE_EVENT_HANDLERS = ["queues.handlers.on_events", "approvals.handlers.on_events"]
+CASE_EVENT_HANDLERS = [
+    "queues.handlers.on_events",
+    "approvals.handlers.on_events",
+    "feedback.metrics.marks.on_events",
+]
 
 # --- history, security, texts ------------------------------------------------------------------------------------
 

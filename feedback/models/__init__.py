@@ -1,5 +1,6 @@
 """What people decided."""
 
+from .metrics import MetricHour, MetricMark, MetricState
 from .reviews import Review, ReviewDraft
 
-__all__ = ["Review", "ReviewDraft"]
+__all__ = ["MetricHour", "MetricMark", "MetricState", "Review", "ReviewDraft"]
