@@ -81,7 +81,7 @@ class Triage:
 
     ``risk`` is the one that counts; ``threshold`` the upper one that was applied, stricter while ``cautious``;
     ``failures`` are the conditions that failed, each with its cause; ``sample_share`` in [0, 1] is the share of such
-    drafts, had they passed by themselves, that a person looks at afterwards.
+    drafts, had they passed by themselves, that a person looks at afterwards; ``conditions`` names those that hold.
     """
 
     route: Route
@@ -93,6 +93,7 @@ class Triage:
     cautious: bool
     failures: tuple[tuple[str, str], ...] = ()
     sample_share: float = 1.0
+    conditions: tuple[str, ...] = ()
 
 
 class _Findings:
@@ -150,7 +151,7 @@ def triage(facts: Facts, rules: Rules | None, *, automation: Automation, may_aut
         # Without a draft its signals mean little, and ``no_draft`` says enough.
         clauses = reasons.low_confidence(confidence, threshold, cautious=needs_more) if facts.has_draft else ()
         found.add(Trigger.LOW_CONFIDENCE, *clauses)
-    failures = _add_conditions(found, rules, condition_facts(facts, risk, confidence))
+    failures, holding = _add_conditions(found, rules, condition_facts(facts, risk, confidence))
 
     if automation.share < 100 and not found.triggers() and facts.lot >= automation.share / 100:
         # Of those that would pass and of no others: what goes to people anyway is not held back by this.
@@ -173,6 +174,7 @@ def triage(facts: Facts, rules: Rules | None, *, automation: Automation, may_aut
             1
             - automation.share / 100,  # While automation is resuming, people look at the more the less is let through.
         ),
+        conditions=holding,
     )
 
 
@@ -243,8 +245,11 @@ def _is_harmless(action: ActionFacts) -> bool:
     return action.may_run_alone and action.impact in (Risk.LOW, Risk.MEDIUM)
 
 
-def _add_conditions(found: _Findings, rules: Rules, facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    failures = []
+def _add_conditions(
+    found: _Findings, rules: Rules, facts: dict[str, Any]
+) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """The conditions that failed, each with its cause, and the names of those that hold."""
+    failures, holding = [], []
     for condition in rules.conditions:
         try:
             holds = evaluate(condition.expression, facts)
@@ -254,7 +259,8 @@ def _add_conditions(found: _Findings, rules: Rules, facts: dict[str, Any]) -> tu
             continue
         if holds:
             found.add(condition.trigger, reasons.condition_holds(condition.name))
-    return tuple(failures)
+            holding.append(condition.name)
+    return tuple(failures), tuple(holding)
 
 
 def _route(confidence: float, triggers: tuple[Trigger, ...], rules: Rules, *, has_draft: bool) -> Route:

@@ -164,6 +164,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-actions": {"task": "approvals.tasks.sweep", "schedule": 15.0},
     "run-action-jobs": {"task": "approvals.tasks.run_jobs", "schedule": 5.0},
     "weekly-overrides": {"task": "feedback.tasks.export_overrides", "schedule": 900.0},
+    "refresh-metrics": {"task": "feedback.metrics.tasks.refresh", "schedule": 10.0},
 }
 
 # Where exports are delivered: a folder, or any storage of django-storages by its path and options (JSON).
@@ -236,17 +237,24 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BULK_BYTES + 1  # The strict parser refuses ea
 CASE_FACT_PROVIDERS = ["approvals.facts.action_facts"]
 CASE_DETAIL_PROVIDERS = ["queues.details.case_details", "approvals.details.case_details"]
 # In this order: a case's action is stored before its queue is chosen, since its authority has a say in that.
-CASE_EVENT_HANDLERS = ["approvals.handlers.on_events", "queues.handlers.on_events"]
+CASE_EVENT_HANDLERS = [
+    "approvals.handlers.on_events",
+    "queues.handlers.on_events",
+    "feedback.metrics.marks.on_events",
+]
 # The same seam sideways: what queues ask of approvals, which they may not import.
 QUEUE_AUTHORITIES = {"needed": "approvals.routing.needed_authorities", "codes": "approvals.routing.authority_codes"}
 
 # Executors in Python that an action type may name: {"name": "dotted.path.of.a.class"}, see docs/executors.md.
 ACTION_EXECUTORS: dict[str, str] = {}
 
-SWITCH_IMPACT_PROVIDERS = ["cases.services.impact.case_impact"]
+SWITCH_IMPACT_PROVIDERS = ["cases.services.impact.case_impact", "approvals.services.switch_impact.action_impact"]
 RESUME_EVERYWHERE_NEEDS_TWO = flag("RESUME_EVERYWHERE_NEEDS_TWO")  # For one tenant it is a setting of the tenant.
 
-DELEGATE_CHECKS = ["queues.services.delegates.lacks"]  # What a delegate lacks of somebody's authority, in words.
+DELEGATE_CHECKS = [
+    "queues.services.delegates.lacks",
+    "approvals.services.delegates.lacks",
+]  # What a delegate lacks of somebody's authority, in words.
 
 # --- history, security, texts ------------------------------------------------------------------------------------
 

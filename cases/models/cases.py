@@ -101,6 +101,7 @@ class Case(Tracked):
             models.Index(  # Read by proposals.sweep_ended_cases.
                 fields=["state"], name="case_with_open_actions", condition=models.Q(open_actions__gt=0)
             ),
+            models.Index(fields=["tenant", "opened_at"], name="case_by_opening"),  # Read by metrics' facts.
             GinIndex(fields=["tags"], name="case_by_tag"),  # Read by the tag filter.
         )
         constraints = (

@@ -57,6 +57,12 @@ class Draft(models.Model):
     threshold = models.FloatField(help_text="The upper threshold that was applied to it.")
     reason = models.CharField(max_length=400, blank=True, default="")
     is_sampled = models.BooleanField(default=False)
+    sample_share = models.FloatField(
+        null=True, help_text="The chance that it had of being sampled; None before this was kept."
+    )
+    conditions = ArrayField(
+        models.CharField(max_length=60), default=list, help_text="The policy's conditions that sent it to people."
+    )
     content = models.OneToOneField("cases.Content", on_delete=models.PROTECT, related_name="+")
     content_digest = models.BinaryField()
     created_at = models.DateTimeField()

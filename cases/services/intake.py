@@ -309,6 +309,8 @@ def _draft(case: Case, intake: Intake, judged: Judged, *, number: int, now: date
         route=result.route,
         threshold=result.threshold,
         reason=result.reason[:400],
+        sample_share=result.sample_share,
+        conditions=[name[:60] for name in result.conditions],
         is_sampled=judged.is_automatic and random.SystemRandom().random() < result.sample_share,
         content=content,
         content_digest=content.digest(),

@@ -2,12 +2,21 @@
 
 from django.db import migrations
 
-from cases.guards import append_only
+from cases.guards import append_only, legal_state
+from feedback.states import EXPORT_INITIAL, EXPORT_MOVES
 
-APPEND_ONLY = ("feedback_review",)
+APPEND_ONLY = (
+    "feedback_review",
+    "feedback_correctionlabel",
+    "feedback_exportedoverride",
+    "feedback_exportedlabel",
+)
 
 
 class Migration(migrations.Migration):
     dependencies = (("feedback", "0001_initial"),)
 
-    operations = (*map(append_only, APPEND_ONLY),)
+    operations = (
+        legal_state("feedback_weeklyexport", EXPORT_INITIAL, EXPORT_MOVES),
+        *map(append_only, APPEND_ONLY),
+    )

@@ -1,6 +1,7 @@
 """What people decided, and what it teaches."""
 
 from .labels import CorrectionLabel
+from .metrics import MetricHour, MetricMark, MetricState
 from .reviews import Correction, Review, ReviewDraft
 from .weekly import ExportedLabel, ExportedOverride, WeeklyExport
 
@@ -9,6 +10,9 @@ __all__ = [
     "CorrectionLabel",
     "ExportedLabel",
     "ExportedOverride",
+    "MetricHour",
+    "MetricMark",
+    "MetricState",
     "Review",
     "ReviewDraft",
     "WeeklyExport",

@@ -6,6 +6,9 @@ from cases.guards import append_only
 
 APPEND_ONLY = (
     "queues_passage",
+    "queues_aside",
+    "queues_stepfired",
+    "queues_historicalslastep",
     "queues_historicalbusinesscalendar",
     "queues_historicalqueue",
     "queues_historicalreviewer",

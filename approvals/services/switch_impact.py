@@ -1,0 +1,36 @@
+"""What a stop of automation, or a freeze, would hit among actions: this room's part of ``SWITCH_IMPACT_PROVIDERS``."""
+
+from collections.abc import Sequence
+
+from django.db.models import QuerySet
+
+from cases.services.impact import Impact, bounded, counted
+from cases.services.switch import Scope
+
+from ..models import ProposedAction
+from ..states import ActionState
+
+
+def action_impact(scope: Scope) -> Sequence[Impact]:
+    """Actions about to run alone, those that people signed, and those that are under way already."""
+    actions = _within(scope)
+    approved = actions.filter(state=ActionState.APPROVED)
+    alone = bounded(approved.filter(may_run_alone=True))
+    signed = bounded(approved.filter(may_run_alone=False))
+    open_calls = bounded(actions.filter(state__in=(ActionState.EXECUTING, ActionState.UNKNOWN)))
+    return [
+        Impact(counted(alone), "actions that may run alone are about to, and would be held"),
+        Impact(counted(signed), "actions that people signed wait to be carried out: a freeze holds these too"),
+        Impact(counted(open_calls), "actions are under way or of unknown result: a stop does not call these back"),
+    ]
+
+
+def _within(scope: Scope) -> QuerySet[ProposedAction]:
+    actions = ProposedAction.objects.all()
+    if scope.tenant:
+        actions = actions.filter(tenant=scope.tenant)
+    if scope.domain:
+        actions = actions.filter(case__domain=scope.domain)
+    if scope.action:
+        actions = actions.filter(name=scope.action)
+    return actions
