@@ -10,9 +10,9 @@ from cases.models import Case, CaseEvent, Delivery, RecallRun, WebhookEndpoint
 from cases.models.people import system_actor
 from cases.permissions import Denied
 from cases.services import lifecycle, policies, recalls, switch
-from cases.services.deliveries import new_secret
 from cases.services.recalls import MomentInvalid, RecallRunning
 from cases.services.switch import ReasonMissing
+from cases.signing import new_secret
 from feedback.services import reviews
 from feedback.submission import Submission
 from queues.models import Entry

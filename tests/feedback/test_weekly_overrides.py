@@ -17,7 +17,7 @@ from cases.clock import pretend_now
 from cases.models import Case, CaseEvent, WebhookEndpoint
 from cases.models.people import system_actor
 from cases.services import lifecycle
-from cases.services.deliveries import new_secret
+from cases.signing import new_secret
 from cases.vocabulary import Verdict
 from feedback.models import ExportedOverride, Review, WeeklyExport
 from feedback.override_rows import COLUMNS, CORRECTION_COLUMNS
