@@ -30,7 +30,7 @@ from cases.vocabulary import Depth
 
 from .desks import Desk, fresh, make_desk, make_due, run_due
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from tests.worlds import SURE
 
 from .desks import Desk, fresh, make_desk, run_due
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
