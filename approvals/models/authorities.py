@@ -71,7 +71,7 @@ class AuthorityGroupPermission(GroupObjectPermissionBase):
 
 
 class AuthorityGrant(models.Model):
-    """Who was given or lost an authority, by whom and when: append-only, beside guardian's rows, which only say now."""
+    """Append-only: who was given or lost an authority, by whom and when; guardian's rows beside it only say now."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     authority = models.ForeignKey(ApprovalAuthority, on_delete=models.PROTECT, related_name="grants")

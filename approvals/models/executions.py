@@ -49,7 +49,7 @@ class Execution(models.Model):
 
 
 class ExecutionResult(models.Model):
-    """What a call, a look-up or a person said about an execution, append-only. ``content``: ``{cause, detail}``."""
+    """Append-only: what a call, a look-up or a person said of an execution. ``content``: ``{cause, detail}``."""
 
     class Source(models.TextChoices):
         CALL = "call", "The executor's answer"

@@ -15,7 +15,7 @@ from .authorities import ApprovalAuthority
 
 
 class ActionRevision(models.Model):
-    """One wording of an action; the first is the proposer's own. ``content``: ``{params, amount, currency}``."""
+    """Append-only: one wording of an action, the first its proposer's. ``content``: ``{params, amount, currency}``."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     action = models.ForeignKey(ProposedAction, on_delete=models.PROTECT, related_name="revisions")
@@ -35,8 +35,8 @@ class ActionRevision(models.Model):
 
 
 class ActionPreview(models.Model):
-    """One dry run that answered. ``content``: ``{binding, info, payload}``; the payload is text, byte for byte what
-    is approved and sent."""
+    """Append-only: one dry run that answered. ``content``: ``{binding, info, payload}``; the payload is text, byte for
+    byte what is approved and sent."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     action = models.ForeignKey(ProposedAction, on_delete=models.PROTECT, related_name="previews")
@@ -56,7 +56,7 @@ class ActionPreview(models.Model):
 
 
 class ActionVote(models.Model):
-    """One person's signature under one payload, or its withdrawal; a person's last one under a hash counts."""
+    """Append-only: a person's signature under one payload, or its withdrawal; their last one under a hash counts."""
 
     class Verdict(models.TextChoices):
         APPROVE = "approve", "Approved"

@@ -112,7 +112,7 @@ class ImpactRule(Tracked):
 
 
 class ActionTypeVersion(models.Model):
-    """What a type said at one time, append-only: its rules and its executor, each with the number that it had then."""
+    """Append-only: what a type said at one time, its rules and its executor, each with the number that it had then."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     action_type = models.ForeignKey(ActionType, on_delete=models.PROTECT, related_name="versions")

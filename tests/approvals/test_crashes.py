@@ -166,5 +166,4 @@ def test_a_worker_that_dies_while_it_recovers_loses_nothing(place, workers, bank
         let_time_pass()
         assert workers.run(place) == "killed"
     settle(workers)
-    action.refresh_from_db(fields=["state"])
     assert (ProposedAction.objects.get().state, bank.bookings[action.wire_id]) == ("executed", 1)

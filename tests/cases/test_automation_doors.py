@@ -61,7 +61,7 @@ def test_impact_is_bounded_and_tells_nothing_of_another_tenant(world, monkeypatc
         connection,
     ) as queries:
         rows = impact.impact_of(Scope(world.tenant))
-    assert len(queries) <= 3
+    assert len(queries) <= 6
     assert rows[0].figure == "more than 2"
     outsider = make_world("third").supervisor
     text = sign_in(outsider).get(PAGE, {"where": str(world.tenant.pk)}).content.decode()

@@ -59,9 +59,10 @@ def now_of(case) -> Case:
 
 def test_the_timeline_holds_what_happened_in_its_order_with_who_and_when(world):
     case = world.submit(proposed_action=ACTION)
+    decide(world, case)
     assert [(event.kind, event.actor) for event in case.events.order_by("id")] == [
         (K.OPENED, world.service),
-        (K.ACTION_PENDING, world.service),
+        (K.DECIDED, world.reviewer),
     ]
     assert case.events.first().at == case.opened_at
 
@@ -144,7 +145,6 @@ def test_the_outcome_and_its_delivery_wait_until_every_linked_action_has_ended(w
     decide(world, case)
     case, late = now_of(case), db_now() + MINUTE
     assert receiver.deliveries.get(event__kind=K.DECIDED).is_held
-    assert not receiver.deliveries.get(event__kind=K.ACTION_PENDING).is_held
     assert (is_final(case, late), public_state(case, late), outcome_document(case, late)) == (
         False,
         "pending_review",
@@ -228,4 +228,8 @@ def test_a_nudge_that_cannot_be_sent_costs_nothing(world, monkeypatch, django_ca
 
 def test_the_handlers_are_those_of_the_settings():
     events._handlers.cache_clear()
-    assert [handler.__module__ for handler in events._handlers()] == ["approvals.handlers", "queues.handlers"]
+    assert [handler.__module__ for handler in events._handlers()] == [
+        "approvals.handlers",
+        "queues.handlers",
+        "feedback.metrics.marks",
+    ]

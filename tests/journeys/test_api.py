@@ -209,7 +209,7 @@ def test_an_outcome_waits_until_the_linked_action_has_ended(world, service):
         timeline = service.get(f"cases/{case.wire_id}/timeline/")["results"]
     assert (document["state"], document["outcome"]) == ("pending_review", None)
     assert [action["state"] for action in document["actions"]] == ["proposed"]
-    assert [event["type"] for event in timeline] == ["case.opened", "action.pending"]
+    assert [event["type"] for event in timeline] == ["case.opened"]
 
 
 def test_an_edit_answers_with_the_persons_words(world, service):

@@ -72,7 +72,7 @@ def test_a_case_that_is_overdue_and_not_escalated_is_red_until_a_sweep(world):
         sweep_deadlines()
         heartbeats.beat(WORKER, "celery@one")
     assert health(5 * HOUR)[2]["figures"]["overdue_not_escalated"] == 0
-    assert health(5 * HOUR)[0] == 200
+    assert not any("Missed deadlines" in problem for problem in health(5 * HOUR)[1])
 
 
 def test_a_late_redraft_a_lost_lease_and_an_unsent_notice_are_red(world):
