@@ -72,7 +72,13 @@ class CountersignAdminSite(AdminSite):
         }
 
     def get_urls(self):
-        return [path("everything/", self.admin_view(self.everything), name="everything"), *super().get_urls()]
+        from cases.admin.step_up import pages_of
+
+        own = {"everything": self.admin_view(self.everything), **pages_of(self)}
+        return [
+            *(path(f"{name.replace('_', '-')}/", view, name=name) for name, view in own.items()),
+            *super().get_urls(),
+        ]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """What this person has to do now."""

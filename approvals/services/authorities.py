@@ -72,10 +72,12 @@ def still_holds(holder: User, authority: ApprovalAuthority, action: ProposedActi
 
 
 def _held(authorities: QuerySet[ApprovalAuthority], holder: User, tenant_id) -> QuerySet[ApprovalAuthority]:
+    return held_by(holder, authorities.filter(tenant=tenant_id))
+
+
+def held_by(holder: User, authorities: QuerySet[ApprovalAuthority]) -> QuerySet[ApprovalAuthority]:
     """Those of ``authorities`` that were granted to ``holder`` or to a group of theirs; none for whoever left."""
-    is_member = Membership.objects.filter(
-        user=holder, tenant=tenant_id, is_active=True, tenant__is_active=True, user__is_active=True
-    )
+    is_member = Membership.objects.filter(user=holder, is_active=True, tenant__is_active=True, user__is_active=True)
     own = AuthorityUserPermission.objects.filter(user=holder, permission__codename=EXERCISE)
     groups = AuthorityGroupPermission.objects.filter(group__user=holder, permission__codename=EXERCISE)
     return authorities.filter(

@@ -1,5 +1,5 @@
 """The ground floor's pages in the back office."""
 
-from . import audit, automation, cases, memberships, people, policies, tenants, webhooks
+from . import audit, automation, cases, memberships, people, policies, step_up, tenants, webhooks
 
-__all__ = ["audit", "automation", "cases", "memberships", "people", "policies", "tenants", "webhooks"]
+__all__ = ["audit", "automation", "cases", "memberships", "people", "policies", "step_up", "tenants", "webhooks"]
