@@ -188,7 +188,7 @@ class ActionPage:
         return self._newest(ProposedAction.objects.filter(action_type=self.action.action_type_id))
 
     def _newest(self, actions: QuerySet[ProposedAction]) -> list[ProposedAction]:
-        others = actions.filter(tenant=self.action.tenant_id).exclude(pk=self.action.pk).select_related("content")
+        others = actions.filter(tenant=self.action.tenant_id).exclude(pk=self.action.pk).select_related("action_type")
         return list(others.order_by("-id")[:HISTORY])
 
     # --- what it was before, and what came of it ---------------------------------------------------------------------

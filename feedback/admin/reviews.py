@@ -19,11 +19,15 @@ from django.utils.safestring import SafeString
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
+from approvals.errors import StepUpRequired
+from cases.admin import step_up
 from cases.admin.scoped import ReadOnlyAdmin
 from cases.clock import db_now
 from cases.errors import CountersignError, NotPermitted
 from cases.models import Case, Tenant
 from cases.permissions import Denied, visible_to
+from cases.rights import rights_of
+from cases.services import second_factor
 from cases.services.audit import keep_denial
 from cases.states import State
 from cases.vocabulary import Verdict
@@ -32,6 +36,7 @@ from queues.services import claims
 from ..models import Review
 from ..page import Page, page_of, undo_left
 from ..services import reviews
+from .choices import ActionForms
 from .forms import TEXT_BOUNDS, DecisionForm
 
 DONE = {
@@ -129,7 +134,8 @@ class ReviewAdmin(ReadOnlyAdmin):
     def work(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
         """The page: with the decision form for who holds the case, without it for everybody else who may see it."""
         page = page_of(case_or_404(request, case_id), request.user)
-        return self._show(request, page, DecisionForm(page))
+        actions = ActionForms(page.actions, kept=step_up.kept_choice(request))
+        return self._show(request, page, DecisionForm(page), actions)
 
     # --- deciding it ----------------------------------------------------------------------------------------------
 
@@ -138,9 +144,11 @@ class ReviewAdmin(ReadOnlyAdmin):
     def decide(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
         case = case_or_404(request, case_id)
         page = page_of(case, request.user)
-        form = DecisionForm(page, request.POST)
+        form, actions = DecisionForm(page, request.POST), ActionForms(page.actions, request.POST)
+        if not actions.is_valid(request.POST.get("verdict", "")):
+            form.add_error(None, "Look at what you chose for the action. Nothing was sent.")
         if not form.is_valid():
-            return self._show(request, page, form, status=400)
+            return self._show(request, page, form, actions, status=400)
         try:
             review = reviews.submit(
                 case.pk,
@@ -148,7 +156,12 @@ class ReviewAdmin(ReadOnlyAdmin):
                 actor=request.user,
                 generation=form.cleaned_data["generation"],
                 displayed_digest=form.displayed_digest,
+                choices=actions.choices(form.cleaned_data["notes"]),
+                signed_in_at=second_factor.signed_in_at(request),
             )
+        except StepUpRequired:
+            reviews.keep_text(case.pk, form.submission(), actor=request.user)
+            return step_up.ask(request, work_url(case.pk), actions.kept())
         except CountersignError as error:
             return self._refused(request, case_id, error)
         messages.success(request, decided_message(request, review))
@@ -198,7 +211,7 @@ class ReviewAdmin(ReadOnlyAdmin):
             return JsonResponse({"lease_expires_at": until.isoformat(), "until": page.clock(until)})
         form = DecisionForm(page, request.POST)
         form.forgive()
-        return self._show(request, page, form)
+        return self._show(request, page, form, ActionForms(page.actions, request.POST))
 
     # --- answers --------------------------------------------------------------------------------------------------
 
@@ -211,16 +224,26 @@ class ReviewAdmin(ReadOnlyAdmin):
         page = page_of(case_or_404(request, case_id), request.user)
         form = DecisionForm(page, request.POST)
         form.refuse(error)
-        return self._show(request, page, form, status=error.status, was_stale=error.status == 412)
+        actions = ActionForms(page.actions, request.POST)
+        return self._show(request, page, form, actions, status=error.status, was_stale=error.status == 412)
 
     def _show(
-        self, request: HttpRequest, page: Page, form: DecisionForm, *, status: int = 200, was_stale: bool = False
+        self,
+        request: HttpRequest,
+        page: Page,
+        form: DecisionForm,
+        actions: ActionForms,
+        *,
+        status: int = 200,
+        was_stale: bool = False,
     ) -> HttpResponse:
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
             "title": f"Case {page.case}",
             "page": page,
             "form": form,
+            "action_forms": actions,
+            "may_open_actions": rights_of(request).allowed("view_action", page.case.tenant),
             "was_stale": was_stale,
             "is_nav_sidebar_enabled": False,
         }
