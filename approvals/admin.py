@@ -3,16 +3,15 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.models import Group
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from cases.admin.scoped import TrackedAdmin
-from cases.models import User
 
 from .admin_actions import ProposedActionAdmin
+from .admin_grants import GrantPages, role_words
 from .admin_types import ActionTypeAdmin, ImpactRuleInline
 from .models import ApprovalAuthority
+from .services import authorities
 
 __all__ = ["ActionTypeAdmin", "ApprovalAuthorityAdmin", "ImpactRuleInline", "ProposedActionAdmin"]
 
@@ -20,7 +19,7 @@ HOLDERS_SHOWN = 100
 
 
 @admin.register(ApprovalAuthority)
-class ApprovalAuthorityAdmin(TrackedAdmin):
+class ApprovalAuthorityAdmin(GrantPages, TrackedAdmin):
     view_right = "view_action"
     change_right = "change_action"
     change_form_template = "admin/approvals/approvalauthority/change_form.html"
@@ -43,19 +42,6 @@ class ApprovalAuthorityAdmin(TrackedAdmin):
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs) -> HttpResponse:
         authority = kwargs.get("obj")
         if authority is not None:
-            context |= {"groups": _groups(authority), "people": _people(authority)}
+            groups = [role_words(group) for group in authorities.group_holders(authority)]
+            context |= {"groups": groups, "people": authorities.holders([authority], limit=HOLDERS_SHOWN)}
         return super().render_change_form(request, context, **kwargs)
-
-
-def _groups(authority: ApprovalAuthority) -> QuerySet[Group]:
-    held = authority.authoritygrouppermission_set.filter(permission__codename="exercise")
-    return Group.objects.filter(pk__in=held.values("group")).order_by("name")
-
-
-def _people(authority: ApprovalAuthority) -> QuerySet[User]:
-    """Who holds it by themselves or by a role group, and is an active member."""
-    own = authority.authorityuserpermission_set.filter(permission__codename="exercise")
-    members = User.objects.filter(memberships__tenant=authority.tenant_id, memberships__is_active=True, is_active=True)
-    by_group = User.objects.filter(groups__in=_groups(authority))
-    held = members.filter(pk__in=own.values("user")) | members.filter(pk__in=by_group.values("pk"))
-    return held.distinct().order_by("username")[:HOLDERS_SHOWN]
