@@ -145,10 +145,6 @@ class ActionPage:
         return [person for person in found if person.pk not in gone][:HOLDERS]
 
     @property
-    def needs_step_up(self) -> bool:
-        return self.is_risky
-
-    @property
     def step_up_minutes(self) -> int:
         return settings.STEP_UP_MINUTES
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from cases.currencies import CODES, minor_units
@@ -138,14 +138,6 @@ def _path_words(path: str) -> str:
 def _node(of: Any, name: str) -> Mapping[str, Any]:
     found = of.get(name) if isinstance(of, Mapping) else None
     return found if isinstance(found, Mapping) else {}
-
-
-def decimal_of(text: str | None) -> Decimal | None:
-    """The number in ``text``, or None."""
-    try:
-        return Decimal(text) if text is not None else None
-    except InvalidOperation:
-        return None
 
 
 def money_text(amount: Decimal | None, currency: str) -> str:
