@@ -21,14 +21,20 @@ from cases.permissions import require
 from cases.wire.forms import IndentedJSON, StrictJSONFormField
 
 from .executors.python import names
+from .facts import rule_of
+from .impact import Rule
 from .models import ActionType, ImpactRule
 from .schema_form import ParamsForm, schema_form
 from .services import types
+from .services.trial import try_rules
 
 SCHEMA_HELP = (
     "JSON Schema (2020-12). Each property becomes a field for those who approve, with its title and description. "
     'Write amounts as {"type": "string", "format": "decimal"}. References only within the schema.'
 )
+
+
+TRY = "_try"  # the button that judges past actions by rules that are not saved
 
 
 class ImpactRuleInline(ScopedInline):
@@ -74,6 +80,11 @@ class ActionTypeForm(TrackedForm):
                 "For a service its address, HTTPS and public: /preview, /execute and /lookup are put behind it. "
                 f"For Python a name that this server's settings know: {known}."
             )
+
+    def _post_clean(self) -> None:
+        super()._post_clean()
+        if TRY in self.data:
+            self.add_error(None, ValidationError("Nothing was saved: this is a trial.", code="trial"))
 
     def clean(self) -> dict:
         cleaned = super().clean()
@@ -152,6 +163,14 @@ class ActionTypeAdmin(TrackedAdmin):
     def save_related(self, request: HttpRequest, form, formsets, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         types.publish(form.instance, actor=request.user, reason=form.cleaned_data["reason"])
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs) -> HttpResponse:
+        action_type = kwargs.get("obj")
+        if action_type is not None and TRY in request.POST:
+            rules = _rules_in(context["inline_admin_formsets"])
+            if rules is not None:
+                context |= {"errors": [], "trial": try_rules(action_type, rules)}
+        return super().render_change_form(request, context, **kwargs)
 
     def response_add(self, request: HttpRequest, obj: ActionType, post_url_continue=None) -> HttpResponse:
         return self._first_secret(request, obj) or super().response_add(request, obj, post_url_continue)
@@ -237,6 +256,16 @@ class ActionTypeAdmin(TrackedAdmin):
     def _page(self, request: HttpRequest, name: str, action_type: ActionType, **context: Any) -> HttpResponse:
         context |= {**self.admin_site.each_context(request), "opts": self.opts, "action_type": action_type}
         return TemplateResponse(request, f"admin/approvals/actiontype/{name}.html", context)
+
+
+def _rules_in(inlines: Any) -> list[Rule] | None:
+    """The impact rules as they stand in the page's form, in their order; None where one of them is wrong."""
+    formset = next(inline.formset for inline in inlines if inline.formset.model is ImpactRule)
+    if not formset.is_valid():
+        return None
+    kept = [form for form in formset.forms if form.cleaned_data and not form.cleaned_data.get("DELETE")]
+    rows = [form.instance for form in kept if form.has_changed() or form.instance.pk]
+    return [rule_of(row) for row in sorted(rows, key=lambda row: (row.position, row.pk or float("inf")))]
 
 
 def example_of(schema: dict[str, Any]) -> dict[str, Any]:

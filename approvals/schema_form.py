@@ -150,7 +150,7 @@ def _field(path: tuple[str, ...], node: Mapping[str, Any], value: Any, is_requir
     kinds = [node["type"]] if isinstance(node.get("type"), str) else list(node.get("type", []))
     kind = next((one for one in kinds if one != "null"), "") if len(set(kinds) - {"null"}) == 1 else ""
     common = {
-        "label": _label(path, node),
+        "label": label_of(path, node),
         "help_text": shown(node["description"][:500]) if isinstance(node.get("description"), str) else "",
         "required": is_required and "null" not in kinds,
     }
@@ -213,7 +213,8 @@ def _bounds(node: Mapping[str, Any], most: int) -> dict[str, int]:
     }
 
 
-def _label(path: tuple[str, ...], node: Mapping[str, Any]) -> str:
+def label_of(path: tuple[str, ...], node: Mapping[str, Any]) -> str:
+    """The schema's title of a parameter, or its name in words."""
     title = node.get("title")
     words = title[:80] if isinstance(title, str) and title.strip() else path[-1].replace("_", " ")[:80]
     words = words[:1].upper() + words[1:]

@@ -76,11 +76,13 @@ class CountersignAdminSite(AdminSite):
         }
 
     def get_urls(self):
+        from cases.admin.step_up import pages_of
+
         from .health import page  # The rooms' models are loaded after the site.
 
+        own = {"everything": self.admin_view(self.everything), "health": self.admin_view(page), **pages_of(self)}
         return [
-            path("everything/", self.admin_view(self.everything), name="everything"),
-            path("health/", self.admin_view(page), name="health"),
+            *(path(f"{name.replace('_', '-')}/", view, name=name) for name, view in own.items()),
             *super().get_urls(),
         ]
 

@@ -23,8 +23,9 @@ from django.db.models import (
     Subquery,
 )
 
+from approvals.admin_inbox import ORDERS, reconcilable, waiting_for
 from approvals.models import ProposedAction
-from approvals.states import ActionState
+from approvals.services.inbox import unknown_in
 from cases.clock import db_now
 from cases.models import CaseEvent, Denial, RuleFailure, Tenant, User
 from cases.rights import HeldRights
@@ -38,10 +39,9 @@ from queues.services.staffing import with_staff
 COUNTED = 999  # Past it a count says "999+": nobody plans by the difference, and counting it reads every row.
 SOON = timedelta(minutes=30)
 QUEUES, HELD, PEOPLE, TENANTS, PROFILES = 60, 100, 60, 100, 5
-FAILURES, DENIALS, EVENTS, ACTIONS = 5, 10, 15, 10
+FAILURES, DENIALS, EVENTS, ACTIONS = 5, 10, 15, 5
 REVIEWS = frozenset({Role.REVIEWER, Role.SENIOR_REVIEWER})
 APPROVES = frozenset({Role.APPROVER, Role.SENIOR_REVIEWER})
-WAITING_ACTIONS = (ActionState.PROPOSED, ActionState.PREVIEWED, ActionState.PENDING_APPROVAL, ActionState.UNKNOWN)
 
 
 class Median(Aggregate):
@@ -88,6 +88,16 @@ class Audit:
     events: Sequence[CaseEvent]
 
 
+@dataclass(frozen=True)
+class ToSign:
+    """What waits for a person's signature: the most pressing, and a bounded count. ``unknown`` counts the results that
+    they may reconcile."""
+
+    actions: Sequence[ProposedAction] = ()
+    count: int = 0
+    unknown: int = 0
+
+
 @dataclass
 class Home:
     """The sections that a person has; None where they have none."""
@@ -96,7 +106,7 @@ class Home:
     several_tenants: bool
     desk: Desk | None = None
     floor: Floor | None = None
-    actions: Sequence[ProposedAction] | None = None
+    actions: ToSign | None = None
     audit: Audit | None = None
     tenants: Sequence[Tenant] | None = None
     notes: list[str] = field(default_factory=list)
@@ -124,8 +134,7 @@ def home_of(user: User, rights: HeldRights) -> Home:
             people=_people(watched_ids),
             failures=_failures(watched_ids),
         )
-    if rights.roles & APPROVES:
-        home.actions = _actions(rights)
+    home.actions = _actions(user, rights, home.now)
     if rights.has("view_audit"):
         home.audit = Audit(_denials(rights), _events(rights))
     home.tenants = tenants
@@ -199,9 +208,18 @@ def _failures(watched: Sequence[UUID]) -> list[RuleFailure]:
     return list(latest.select_related("case", "policy_version__policy")[:FAILURES])
 
 
-def _actions(rights: HeldRights) -> list[ProposedAction]:
-    waiting = rights.within(ProposedAction.objects.filter(state__in=WAITING_ACTIONS), "view_action")
-    return list(waiting.select_related("case", "content").order_by("expires_at")[:ACTIONS])
+def _actions(user: User, rights: HeldRights, now: datetime) -> ToSign | None:
+    """What waits for a signature and what has an unknown result; None for who approves nothing and has neither."""
+    places = reconcilable(rights)
+    unknown = unknown_in(places)[: COUNTED + 1].count() if places else 0
+    rows, count = [], 0
+    if rights.tenant_ids("view_action"):
+        waiting = waiting_for(user, rights, now)
+        rows = list(waiting.select_related("action_type").order_by(*ORDERS["deadline"][1])[: ACTIONS + 1])
+        count = waiting[: COUNTED + 1].count() if len(rows) > ACTIONS else len(rows)
+    if not (rows or unknown or rights.roles & APPROVES):
+        return None
+    return ToSign(rows[:ACTIONS], count, unknown)
 
 
 def _denials(rights: HeldRights) -> list[Denial]:

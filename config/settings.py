@@ -71,6 +71,8 @@ INSTALLED_APPS = [
     "guardian",
     "simple_history",
     "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
     "csp",
     "django_structlog",
     "cases",
@@ -201,6 +203,7 @@ AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "admin/locked.html"
 AXES_VERBOSE = False
 SESSION_COOKIE_AGE = 12 * 3600
+OTP_TOTP_ISSUER = "Countersign"
 STEP_UP_MINUTES = number("STEP_UP_MINUTES", 15)  # So recent a sign-in must be to sign an action of high impact.
 
 # --- the wire ----------------------------------------------------------------------------------------------------

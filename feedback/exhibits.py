@@ -1,22 +1,19 @@
-"""What a reviewer weighs, as the page draws it: signals, evidence, policies, tool results, the customer, the action.
+"""What a reviewer weighs, as the page draws it: signals, evidence, policies, tool results, the customer.
 
 Made of rows and stored JSON that are already loaded; no queries. All texts are untrusted; the templates escape them.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from approvals.models import ProposedAction
-from approvals.states import ActionState
 from cases.models import Case
-from cases.presentation import customer_document, masked
-from cases.vocabulary import Risk, Signal
+from cases.presentation import customer_document
+from cases.vocabulary import Signal
 from queues.models import Consultation
 
-from .wording import amount, laid_out, percent
+from .wording import laid_out, percent
 
 LONG_TEXT = 700  # characters; longer policies and outputs start folded.
 
@@ -137,53 +134,6 @@ def customer_of(case: Case, visible: frozenset[str]) -> Customer | None:
     document = customer_document(case, unmasked="customer" in visible)
     fields = [(name.capitalize(), str(value)) for name, value in (document or {}).items() if value]
     return Customer(fields, "customer" not in visible) if fields else None
-
-
-@dataclass(frozen=True)
-class Action:
-    """The proposed action as fields. ``amount`` has its digits as proposed."""
-
-    wire_id: str
-    name: str
-    title: str
-    amount: str
-    currency: str
-    params: list[tuple[str, str]]
-    impact: str
-    is_risky: bool
-    state: str
-    approvals: str
-    is_open: bool
-
-
-def action_of(action: ProposedAction, visible: frozenset[str]) -> Action:
-    body = action.content.text
-    params = [(name, _value(value)) for name, value in (body.get("params") or {}).items()]
-    if customer := body.get("customer_id"):
-        params.append(("customer", customer if "customer" in visible else masked(customer)))
-    if basis := body.get("policy_basis"):
-        params.append(("policy basis, as the AI claims", basis))
-    count = action.required_approvals
-    return Action(
-        wire_id=action.wire_id,
-        name=action.name,
-        title=action.action_type.title if action.action_type else "",
-        amount=amount(body.get("amount") or action.amount) if action.amount is not None else "",
-        currency=action.currency,
-        params=params,
-        impact=Risk(action.impact).label,
-        is_risky=Risk(action.impact).rank >= Risk.HIGH.rank,
-        state=ActionState(action.state).label,
-        approvals=f"needs {count} approval{'' if count == 1 else 's'}" if count else "needs no approval",
-        is_open=not action.is_terminal,
-    )
-
-
-def _value(value: Any) -> str:
-    """A parameter as text: JSON for what is nested, the bare text otherwise."""
-    if isinstance(value, str):
-        return value
-    return laid_out(json.dumps(value, ensure_ascii=False))
 
 
 @dataclass(frozen=True)

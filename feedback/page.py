@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import get_language_info
 
-from approvals.models import ProposedAction
 from cases import outcome
 from cases.clock import db_now
 from cases.models import Case, CaseEvent, Draft, User
@@ -26,6 +25,7 @@ from queues.services.consults import last_words
 from queues.services.fitness import fitness_of
 
 from . import exhibits
+from .actions import ShownAction, actions_of
 from .models import Review, ReviewDraft
 from .services.reviews import is_undecided, shown_to, undo_left
 from .submission import Shown
@@ -36,7 +36,6 @@ EVENTS = 50
 CLAIMS = 50
 REVIEWS = 20
 DRAFTS = 20
-ACTIONS = 20
 CONSULTATIONS = 10
 DIFFED = 20_000  # characters of both texts together, beyond which an edit is shown without its diff
 
@@ -269,9 +268,8 @@ class Page:
         return exhibits.tools_of(self.draft.content.text.get("tool_results") or [])
 
     @cached_property
-    def actions(self) -> list[exhibits.Action]:
-        rows = ProposedAction.objects.filter(case=self.case).select_related("content", "action_type").order_by("id")
-        return [exhibits.action_of(action, self.visible) for action in rows[:ACTIONS]]
+    def actions(self) -> list[ShownAction]:
+        return actions_of(self.case, self.user, self.visible, now=self.now, is_decidable=self.is_decidable)
 
     # --- what happened before -------------------------------------------------------------------------------------
 

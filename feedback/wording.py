@@ -1,10 +1,9 @@
-"""How the review page says things: spans of time, deadlines, JSON, money. Pure."""
+"""How the review page says things: spans of time, deadlines, JSON. Pure."""
 
 import json
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
 DUE_SOON = timedelta(minutes=30)
@@ -79,14 +78,6 @@ def laid_out(text: str) -> str:
 
 def _line(depth: int) -> str:
     return "\n" + "  " * min(depth, DEEPEST_INDENT)
-
-
-def amount(text: object) -> str:
-    """``4,200.00``: the digits as they were proposed, in groups of three."""
-    try:
-        return f"{Decimal(str(text)):,f}"
-    except InvalidOperation:
-        return str(text)
 
 
 def percent(share: float) -> str:

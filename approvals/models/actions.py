@@ -88,6 +88,7 @@ class ProposedAction(Tracked):
         default_permissions = ()
         indexes = (
             models.Index(fields=["tenant", "state", "-id"], name="action_by_state"),  # Read by the approver's list.
+            models.Index(fields=["action_type", "-id"], name="action_of_type"),  # Read by the approve page and trials.
             models.Index(fields=["case"], name="action_of_case"),  # Read by the review page.
             models.Index(  # Read by the approvers' home.
                 fields=["tenant", "decide_by"],

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import Group
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from guardian.shortcuts import assign_perm, remove_perm
 
 from cases.clock import db_now
@@ -72,10 +72,12 @@ def still_holds(holder: User, authority: ApprovalAuthority, action: ProposedActi
 
 
 def _held(authorities: QuerySet[ApprovalAuthority], holder: User, tenant_id) -> QuerySet[ApprovalAuthority]:
+    return held_by(holder, authorities.filter(tenant=tenant_id))
+
+
+def held_by(holder: User, authorities: QuerySet[ApprovalAuthority]) -> QuerySet[ApprovalAuthority]:
     """Those of ``authorities`` that were granted to ``holder`` or to a group of theirs; none for whoever left."""
-    is_member = Membership.objects.filter(
-        user=holder, tenant=tenant_id, is_active=True, tenant__is_active=True, user__is_active=True
-    )
+    is_member = Membership.objects.filter(user=holder, is_active=True, tenant__is_active=True, user__is_active=True)
     own = AuthorityUserPermission.objects.filter(user=holder, permission__codename=EXERCISE)
     groups = AuthorityGroupPermission.objects.filter(group__user=holder, permission__codename=EXERCISE)
     return authorities.filter(
@@ -107,6 +109,20 @@ def holders(authorities: Iterable[ApprovalAuthority], *, limit: int = 100) -> li
         memberships__is_active=True,
     )
     return list(people.distinct().order_by("username")[:limit])
+
+
+def own_holders(authority: ApprovalAuthority, *, limit: int = 100) -> list[User]:
+    """The people to whom it was given themselves; ``counts`` says whether they are active members still."""
+    own = authority.authorityuserpermission_set.filter(permission__codename=EXERCISE)
+    is_member = Membership.objects.filter(user=OuterRef("pk"), tenant=authority.tenant_id, is_active=True)
+    people = User.objects.filter(pk__in=own.values("user")).annotate(counts=Exists(is_member) & Q(is_active=True))
+    return list(people.order_by("username")[:limit])
+
+
+def group_holders(authority: ApprovalAuthority) -> list[Group]:
+    """The role groups whose members hold it."""
+    held = authority.authoritygrouppermission_set.filter(permission__codename=EXERCISE)
+    return list(Group.objects.filter(pk__in=held.values("group")).order_by("name"))
 
 
 @transaction.atomic

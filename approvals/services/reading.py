@@ -124,13 +124,18 @@ def case_context(case: Case | None, is_customer_named: bool) -> dict[str, Any]:
     """What the impact rules may know of the case; of an action without one, only whether the customer is named."""
     if case is None:
         return {"kind": "decision", "domain": "", "customer_known": is_customer_named}
+    return context_of(case, case.content.text)
+
+
+def context_of(case: Case, text: Mapping[str, Any]) -> dict[str, Any]:
+    """``case_context`` by the case's ``text``, of which only the customer counts."""
     return {
         "kind": "decision",
         "domain": case.domain,
         "language": case.language,
         "risk": str(case.risk),
         "tags": list(case.tags),
-        "customer_known": customer_known(case.content.text),
+        "customer_known": customer_known(text),
     }
 
 

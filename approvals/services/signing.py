@@ -1,5 +1,6 @@
 """Approving and rejecting: a person's signature under exactly the bytes that they saw."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -179,7 +180,11 @@ def counted_votes(action: ProposedAction) -> list[ActionVote]:
 
 def missing(action: ProposedAction) -> int:
     """How many more signatures it needs. An editor's own counts, but never as the only one."""
-    votes = counted_votes(action)
+    return missing_of(action, counted_votes(action))
+
+
+def missing_of(action: ProposedAction, votes: Sequence[ActionVote]) -> int:
+    """``missing``, for a reader who has the counted votes."""
     short = action.required_approvals - len(votes)
     has_other = any(vote.voter_id != action.editor_id for vote in votes)
     return max(short, 0) if has_other else max(short, 1)

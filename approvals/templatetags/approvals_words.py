@@ -1,24 +1,23 @@
-"""Parameters and previews as people read them."""
-
-import json
+"""Parameters and previews as people read them: the words of ``approvals.wording`` in templates."""
 
 from django import template
 
+from approvals import wording
+
 register = template.Library()
+register.filter("as_words", wording.as_words)
+register.filter("plain_value", wording.plain_value)
 
 
 @register.filter
-def as_words(name: object) -> str:
-    """``already_refunded`` → ``Already refunded``."""
-    words = str(name).replace("_", " ")
-    return words[:1].upper() + words[1:]
+def money(action) -> str:
+    """``4,200.00`` with its currency beside it."""
+    return (
+        f"{wording.money_words(action.amount, action.currency)} {action.currency}" if action.amount is not None else ""
+    )
 
 
 @register.filter
-def plain_value(value: object) -> str:
-    """A JSON value without the quotes and braces that its kind does not need."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+def impact_mark(impact: str) -> str:
+    """A mark that does not depend on colour."""
+    return wording.IMPACT_MARKS.get(impact, "")

@@ -1,6 +1,6 @@
 """The ground floor's pages in the back office."""
 
-from . import audit, automation, cases, interim, memberships, notices, people, policies, tenants, webhooks
+from . import audit, automation, cases, interim, memberships, notices, people, policies, step_up, tenants, webhooks
 
 __all__ = [
     "audit",
@@ -11,6 +11,7 @@ __all__ = [
     "notices",
     "people",
     "policies",
+    "step_up",
     "tenants",
     "webhooks",
 ]

@@ -19,11 +19,15 @@ from django.utils.safestring import SafeString
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
+from approvals.errors import StepUpRequired
+from cases.admin import step_up
 from cases.admin.scoped import ReadOnlyAdmin
 from cases.clock import db_now
 from cases.errors import CountersignError, NotPermitted
 from cases.models import Case, Tenant
 from cases.permissions import Denied, visible_to
+from cases.rights import rights_of
+from cases.services import second_factor
 from cases.services.audit import keep_denial
 from cases.states import State
 from cases.vocabulary import Verdict
@@ -34,6 +38,7 @@ from ..models import Review
 from ..page import Page, page_of, undo_left
 from ..services import reviews
 from .asides import AsideForm, forms_of
+from .choices import ActionForms
 from .forms import TEXT_BOUNDS, DecisionForm
 
 DONE = {
@@ -132,7 +137,8 @@ class ReviewAdmin(ReadOnlyAdmin):
     def work(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
         """The page: with the decision form for who holds the case, without it for everybody else who may see it."""
         page = page_of(case_or_404(request, case_id), request.user)
-        return self._show(request, page, DecisionForm(page))
+        actions = ActionForms(page.actions, kept=step_up.kept_choice(request))
+        return self._show(request, page, DecisionForm(page), actions)
 
     # --- deciding it ----------------------------------------------------------------------------------------------
 
@@ -141,9 +147,11 @@ class ReviewAdmin(ReadOnlyAdmin):
     def decide(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
         case = case_or_404(request, case_id)
         page = page_of(case, request.user)
-        form = DecisionForm(page, request.POST)
+        form, actions = DecisionForm(page, request.POST), ActionForms(page.actions, request.POST)
+        if not actions.is_valid(request.POST.get("verdict", "")):
+            form.add_error(None, "Look at what you chose for the action. Nothing was sent.")
         if not form.is_valid():
-            return self._show(request, page, form, status=400)
+            return self._show(request, page, form, actions, status=400)
         try:
             review = reviews.submit(
                 case.pk,
@@ -151,7 +159,12 @@ class ReviewAdmin(ReadOnlyAdmin):
                 actor=request.user,
                 generation=form.cleaned_data["generation"],
                 displayed_digest=form.displayed_digest,
+                choices=actions.choices(form.cleaned_data["notes"]),
+                signed_in_at=second_factor.signed_in_at(request),
             )
+        except StepUpRequired:
+            reviews.keep_text(case.pk, form.submission(), actor=request.user)
+            return step_up.ask(request, work_url(case.pk), actions.kept())
         except CountersignError as error:
             return self._refused(request, case_id, error)
         messages.success(request, decided_message(request, review))
@@ -195,13 +208,14 @@ class ReviewAdmin(ReadOnlyAdmin):
             messages.error(request, "The case has moved on, or this is not yours to do. Nothing was changed.")
             return redirect(work_url(case_id))
         if not form.is_valid():
-            return self._show(request, page, DecisionForm(page), status=400, aside=form)
+            return self._show(request, page, DecisionForm(page), ActionForms(page.actions), status=400, aside=form)
         try:
             done = form.run(case_id, request.user, generation_in(request))
         except CountersignError as error:
             if error.status == 400:
                 form.refuse(error)
-                return self._show(request, page, DecisionForm(page), status=error.status, aside=form)
+                forms = DecisionForm(page), ActionForms(page.actions)
+                return self._show(request, page, *forms, status=error.status, aside=form)
             messages.error(request, error.message)
             return redirect(work_url(case_id))
         messages.success(request, done)
@@ -223,7 +237,7 @@ class ReviewAdmin(ReadOnlyAdmin):
             return JsonResponse({"lease_expires_at": until.isoformat(), "until": page.clock(until)})
         form = DecisionForm(page, request.POST)
         form.forgive()
-        return self._show(request, page, form)
+        return self._show(request, page, form, ActionForms(page.actions, request.POST))
 
     # --- answers --------------------------------------------------------------------------------------------------
 
@@ -236,13 +250,15 @@ class ReviewAdmin(ReadOnlyAdmin):
         page = page_of(case_or_404(request, case_id), request.user)
         form = DecisionForm(page, request.POST)
         form.refuse(error)
-        return self._show(request, page, form, status=error.status, was_stale=error.status == 412)
+        actions = ActionForms(page.actions, request.POST)
+        return self._show(request, page, form, actions, status=error.status, was_stale=error.status == 412)
 
     def _show(
         self,
         request: HttpRequest,
         page: Page,
         form: DecisionForm,
+        actions: ActionForms,
         *,
         status: int = 200,
         was_stale: bool = False,
@@ -254,6 +270,8 @@ class ReviewAdmin(ReadOnlyAdmin):
             "page": page,
             "form": form,
             "asides": forms_of(page, aside),
+            "action_forms": actions,
+            "may_open_actions": rights_of(request).allowed("view_action", page.case.tenant),
             "was_stale": was_stale,
             "is_nav_sidebar_enabled": False,
         }

@@ -204,7 +204,7 @@ def test_the_proposed_action_stands_as_fields(rita, world):
         }
     )
     text = words_of(open_next(rita, world))
-    for part in ("issue_refund", "4,200.50 USD", "order_id o_1", "Critical impact", "enterprise exception", "Proposed"):
+    for part in ("issue_refund", "4,200.50 USD", "Order id o_1", "Critical impact", "enterprise exception", "Proposed"):
         assert part in text, part
 
 

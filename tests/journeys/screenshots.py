@@ -21,6 +21,24 @@ def take_next(page: Page) -> None:
     page.wait_for_url("**/work/**")
 
 
+def open_first(page: Page) -> None:
+    """The first action of the list, where there is one."""
+    rows = page.locator(".inbox-row")
+    if rows.count():
+        rows.first.click()
+        page.wait_for_load_state()
+
+
+def action_to_sign(page: Page) -> None:
+    page.goto("/admin/approvals/proposedaction/waiting/?by=amount")
+    open_first(page)
+
+
+def unknown_result(page: Page) -> None:
+    page.goto("/admin/approvals/proposedaction/unknown/")
+    open_first(page)
+
+
 # What to picture, each with the way there from the home page.
 PAGES: dict[str, Callable[[Page], object]] = {
     "home": lambda page: None,
@@ -28,9 +46,24 @@ PAGES: dict[str, Callable[[Page], object]] = {
     "cases": lambda page: page.goto("/admin/cases/case/"),
     "review": take_next,
 }
+# The same for the accounts of the demo that approve actions, and that find out what became of them.
+OF_APPROVER: dict[str, Callable[[Page], object]] = {
+    "home-approver": lambda page: None,
+    "to-sign": lambda page: page.goto("/admin/approvals/proposedaction/waiting/"),
+    "action": action_to_sign,
+}
+OF_SUPERVISOR: dict[str, Callable[[Page], object]] = {"unknown-result": unknown_result}
+APPROVER, SUPERVISOR = "emil", "gwen"
 
 
-def shots(ready: dict, user: str, out: Path) -> Iterator[Path]:
+def all_shots(ready: dict, user: str, out: Path) -> Iterator[Path]:
+    """The pictures of every account."""
+    for account, pages in ((user, PAGES), (APPROVER, OF_APPROVER), (SUPERVISOR, OF_SUPERVISOR)):
+        if account in ready["users"]:
+            yield from shots(ready, account, out, pages)
+
+
+def shots(ready: dict, user: str, out: Path, pages: dict[str, Callable[[Page], object]] = PAGES) -> Iterator[Path]:
     """Each picture that was written."""
     with chromium() as browser:
         for theme in THEMES:
@@ -41,7 +74,7 @@ def shots(ready: dict, user: str, out: Path) -> Iterator[Path]:
                 page.goto("/admin/login/")
                 yield picture(page, out / f"sign-in-{theme}-{size}.png")
                 sign_in(page, user, ready["users"][user]["password"])
-                for name, go in PAGES.items():
+                for name, go in pages.items():
                     page.goto("/admin/")
                     go(page)
                     yield picture(page, out / f"{name}-{theme}-{size}.png")
@@ -61,7 +94,7 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     ready = json.loads(options.ready_file.read_text())
-    for path in shots(ready, options.user, options.out):
+    for path in all_shots(ready, options.user, options.out):
         print(path)
 
 

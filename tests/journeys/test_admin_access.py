@@ -309,7 +309,7 @@ def test_every_role_gets_every_page_without_a_fault_or_a_breach_of_the_content_p
     ("role", "sees"),
     [
         ("reviewer", ["Take the next case", "Your queues"]),
-        ("approver", ["Actions that wait"]),
+        ("approver", ["Actions that wait for your signature"]),
         ("supervisor", ["Stop or resume", "On shift", "Held now"]),
         ("compliance", ["Find a case", "Refused lately", "What happened last"]),
         ("tenant_admin", ["Automation", "Refused lately"]),
