@@ -16,11 +16,15 @@ from .parser import WireError
 PAGE_PARAMETERS = ("limit", "cursor")
 
 
-def check_query(request: Request, known: Collection[str]) -> None:
-    """Raises ``WireError`` unless each parameter is one of ``known`` or a page's, sent once and not empty."""
+def check_query(request: Request, known: Collection[str] = (), *, paged: bool = True) -> None:
+    """Raises ``WireError`` unless each parameter is one of ``known`` or a page's, sent once and not empty.
+
+    ``paged`` is False for a list that comes whole.
+    """
+    taken = (*known, *(PAGE_PARAMETERS if paged else ()))
     for name, values in request.query_params.lists():
-        if name not in known and name not in PAGE_PARAMETERS:
-            listed = ", ".join((*known, *PAGE_PARAMETERS))
+        if name not in taken:
+            listed = ", ".join(taken) or "none"
             raise WireError("unknown_parameter", f"There is a parameter that is not known here. Known: {listed}.")
         if len(values) > 1 or not values[0].strip():
             raise WireError("empty_parameter", f"Send {name} once and with a value, or leave it out.")
