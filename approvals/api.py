@@ -10,13 +10,14 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from cases.api.answers import NoteSerializer
-from cases.api.doors import case_key, tenant_for
+from cases.api.doors import tenant_for
 from cases.errors import NotFound
 from cases.ids import from_wire
 from cases.models import Case
@@ -71,7 +72,12 @@ def _choices(values: list[str]) -> dict[str, Any]:
 @extend_schema_field(wire_id(Case.PREFIX))
 class CaseIdFilter(filters.CharFilter):
     def filter(self, qs: QuerySet, value: str) -> QuerySet:
-        return qs.filter(case=case_key(value)) if value else qs
+        if not value:
+            return qs
+        key = from_wire(Case.PREFIX, value)
+        if key is None:
+            raise ValidationError({"case_id": ["Send the id of a case, as the API gives it."]})
+        return qs.filter(case=key)
 
 
 class ActionFilter(filters.FilterSet):
@@ -174,15 +180,15 @@ def change(body: type[StrictSerializer], examples: list, **words: str) -> Any:
 class DecisionView(APIView):
     """Base of the POSTs to one action; keeps what was refused for want of authority, as every denial."""
 
-    action: ProposedAction | None = None
+    asked: ProposedAction | None = None  # Not ``action``: the schema's generator reads that as a method's name.
 
     def found(self, request: Request, action_id: str) -> UUID:
-        self.action = action_or_404(request, action_id)
-        return self.action.pk
+        self.asked = action_or_404(request, action_id)
+        return self.asked.pk
 
     def handle_exception(self, exc: Exception) -> Response:
-        if self.action and isinstance(exc, NoAuthority | OwnProposal):
-            keep_denial(Denied(self.request.user, authorities.EXERCISE, self.action))
+        if self.asked and isinstance(exc, NoAuthority | OwnProposal):
+            keep_denial(Denied(self.request.user, authorities.EXERCISE, self.asked))
         return super().handle_exception(exc)
 
 
@@ -213,8 +219,8 @@ class ApproveView(DecisionView):
 
     def handle_exception(self, exc: Exception) -> Response:
         """Under an Idempotency-Key the refusal has rolled back that the change is shown anew: show it again."""
-        if self.action and isinstance(exc, StalePayload):
-            signing.show_drift(self.action.pk)
+        if self.asked and isinstance(exc, StalePayload):
+            signing.show_drift(self.asked.pk)
         return super().handle_exception(exc)
 
 
