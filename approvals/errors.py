@@ -44,7 +44,7 @@ class ReasonMissing(CountersignError):
 
 
 class ParamsInvalid(CountersignError):
-    """``errors`` are ``{pointer, message}`` of each parameter that does not fit."""
+    """``errors`` are ``{pointer, code, message}`` of each parameter that does not fit, the pointers into the body."""
 
     code = "params_invalid"
     title = "The parameters do not fit the action's schema"
@@ -52,6 +52,10 @@ class ParamsInvalid(CountersignError):
     def __init__(self, errors: list[dict[str, str]], message: str = "") -> None:
         self.errors = errors
         super().__init__(message or " ".join(f"{error['pointer']}: {error['message']}" for error in errors[:3]))
+
+    @property
+    def places(self) -> tuple[tuple[str, str, str], ...]:
+        return tuple((error["pointer"], error["code"], error["message"]) for error in self.errors)
 
 
 class UnknownAction(CountersignError):

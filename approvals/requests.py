@@ -17,7 +17,8 @@ def check_request(
     schema: Mapping[str, Any], params: Mapping[str, Any], *, amount: str | None, currency: str | None
 ) -> None:
     """Raise ``ParamsInvalid`` unless ``params`` keep to ``schema`` and the money is sound and the same in both."""
-    errors = [*check_params(schema, params), *_money_errors(params, amount, currency)]
+    inside = [error | {"pointer": f"/params{error['pointer']}"} for error in check_params(schema, params)]
+    errors = [*inside, *_money_errors(params, amount, currency)]
     if errors:
         raise ParamsInvalid(errors)
 
@@ -25,24 +26,26 @@ def check_request(
 def _money_errors(params: Mapping[str, Any], amount: str | None, currency: str | None) -> list[dict[str, str]]:
     found = []
     if (amount is None) != (not currency):
-        found.append(_error("/amount", "An amount has a currency, and a currency an amount."))
+        found.append(_error("/amount", "required", "An amount has a currency, and a currency an amount."))
     elif amount is not None:
         found += _amount_errors(amount, str(currency))
     if AMOUNT in params and not _same_amount(params[AMOUNT], amount):
-        found.append(_error("/params/amount", "The amount in the parameters is not the action's amount."))
+        found.append(_error("/params/amount", "disagrees", "The amount in the parameters is not the action's amount."))
     if CURRENCY in params and params[CURRENCY] != currency:
-        found.append(_error("/params/currency", "The currency in the parameters is not the action's currency."))
+        found.append(
+            _error("/params/currency", "disagrees", "The currency in the parameters is not the action's currency.")
+        )
     return found
 
 
 def _amount_errors(amount: str, currency: str) -> list[dict[str, str]]:
     if currency not in CODES:
-        return [_error("/currency", "This is no ISO 4217 code of a currency.")]
+        return [_error("/currency", "invalid", "This is no ISO 4217 code of a currency.")]
     value = _decimal(amount)
     if value is None or value <= 0:
-        return [_error("/amount", "An amount is greater than zero.")]
+        return [_error("/amount", "not_positive", "An amount is greater than zero.")]
     if not fits(value, currency):
-        return [_error("/amount", f"{currency} has fewer digits after the point.")]
+        return [_error("/amount", "minor_units", f"{currency} has fewer digits after the point.")]
     return []
 
 
@@ -61,5 +64,5 @@ def _decimal(text: str) -> Decimal | None:
     return value if value.is_finite() else None
 
 
-def _error(pointer: str, message: str) -> dict[str, str]:
-    return {"pointer": pointer, "message": message}
+def _error(pointer: str, code: str, message: str) -> dict[str, str]:
+    return {"pointer": pointer, "code": code, "message": message}

@@ -22,6 +22,11 @@ class CountersignError(Exception):
         self.pointer = pointer
         super().__init__(self.message)
 
+    @property
+    def places(self) -> tuple[tuple[str, str, str], ...]:
+        """``(pointer, code, message)`` of each part of the body that is at fault; none where that is not known."""
+        return ((self.pointer, self.code, self.message),) if self.pointer is not None else ()
+
 
 class NotPermitted(CountersignError):
     """Yours to see, but not to do."""

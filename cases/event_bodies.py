@@ -3,14 +3,15 @@
 | ``data`` holds | in |
 |---|---|
 | ``tenant_id``: slug, or null where the event concerns all tenants | every event |
-| ``case_id, external_id, state, trace_id, resume_token`` | ``case.*`` and ``action.*`` |
+| ``case_id, external_id, state, trace_id, resume_token`` | ``case.*`` |
 | ``outcome``: as in ``GET cases/{id}/`` | ``case.decided``, ``case.auto_approved`` |
-| ``action_id`` | ``action.*`` |
+| ``action_id, action, state, impact`` and, null for one without a case, ``case_id, case_state, …`` | ``action.*`` |
 | ``export_id`` | ``export.*`` |
 | the event's own codes and numbers: route, triggers, verdict, reason code, scope … | where recorded |
 
-``state`` and ``outcome`` are those of the moment of sending, so that nobody acts on what no longer stands. The only
-free text is the outcome's ``final_answer``; after an erasure it is null.
+The case's state and ``outcome`` are those of the moment of sending, so that nobody acts on what no longer stands; an
+action's state is the one that the event brought. The only free text is the outcome's ``final_answer``; after an erasure
+it is null.
 """
 
 from datetime import UTC, datetime
@@ -30,7 +31,9 @@ def event_body(event: CaseEvent, *, now: datetime | None = None) -> dict[str, An
     """What the receivers of ``event`` are sent at ``now``, ready for JSON. Only an outcome costs queries."""
     now = now or db_now()
     data = {**event.data, "tenant_id": event.tenant.slug if event.tenant else None}
-    if event.case:
+    if event.kind.startswith("action."):
+        data |= _case_of_action(event.case, now)
+    elif event.case:
         data |= _case_part(event.case, now)
         if event.kind in OUTCOME_KINDS:
             data["outcome"] = _outcome(event.case, now)
@@ -53,6 +56,14 @@ def _case_part(case: Case, now: datetime) -> dict[str, Any]:
         "trace_id": case.trace_id or None,
         "resume_token": case.resume_token or None,
     }
+
+
+def _case_of_action(case: Case | None, now: datetime) -> dict[str, Any]:
+    """The case beside an action, whose own ``state`` stands in the event."""
+    if case is None:
+        return dict.fromkeys(("case_id", "external_id", "case_state", "trace_id", "resume_token"))
+    part = _case_part(case, now)
+    return {"case_state": part.pop("state"), **part}
 
 
 def _outcome(case: Case, now: datetime) -> dict[str, Any] | None:

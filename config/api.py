@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from approvals import api as actions
 from cases.api import automation, cases
 from cases.api.bulk import BulkView
 from cases.api.satisfaction import SatisfactionView
@@ -33,6 +34,15 @@ urlpatterns = [
     path("questions/", aside_api.QuestionsView.as_view(), name="questions"),
     path("queues/", queues.QueueListView.as_view(), name="queues"),
     path("queues/claim/", queues.ClaimView.as_view(), name="claim"),
+    path("actions/", actions.ActionListView.as_view(), name="actions"),
+    path("actions/<str:action_id>/", actions.ActionView.as_view(), name="action"),
+    path("actions/<str:action_id>/approve/", actions.ApproveView.as_view(), name="action-approve"),
+    path("actions/<str:action_id>/reject/", actions.RejectView.as_view(), name="action-reject"),
+    path("actions/<str:action_id>/edit/", actions.EditView.as_view(), name="action-edit"),
+    path("actions/<str:action_id>/cancel/", actions.CancelView.as_view(), name="action-cancel"),
+    path("actions/<str:action_id>/preview/", actions.PreviewView.as_view(), name="action-preview"),
+    path("actions/<str:action_id>/take-back/", actions.TakeBackView.as_view(), name="action-take-back"),
+    path("actions/<str:action_id>/reconcile/", actions.ReconcileView.as_view(), name="action-reconcile"),
     path("automation/", automation.AutomationView.as_view(), name="automation"),
     path("automation/stop/", automation.StopView.as_view(), name="automation-stop"),
     path("automation/recall/", automation.RecallView.as_view(), name="automation-recall"),

@@ -227,7 +227,11 @@ SPECTACULAR_SETTINGS = {
     "whatever the tenant's policy does not let through.",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "ENUM_NAME_OVERRIDES": {"RiskEnum": "cases.vocabulary.Risk", "CaseStateEnum": "cases.states.State"},
+    "ENUM_NAME_OVERRIDES": {
+        "RiskEnum": "cases.vocabulary.Risk",
+        "CaseStateEnum": "cases.states.State",
+        "ActionStateEnum": "approvals.states.ActionState",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

@@ -20,7 +20,7 @@ def tell(
     action: ProposedAction, kind: CaseEvent.Kind, actor: User, *, at: datetime, note: str = "", **data: Any
 ) -> None:
     """Append an event about ``action``, in the caller's transaction, with the case locked where there is one."""
-    facts = {"action": action.name, "impact": action.impact, **data}
+    facts = {"action": action.name, "impact": action.impact, "state": str(action.state), **data}
     if action.case:
         record(action.case, kind, actor, at=at, note=note, subject=action.wire_id, **facts)
     else:

@@ -25,18 +25,29 @@ def look_up(action_id: UUID, *, actor: User) -> Outcome:
 
     A network call: not for a transaction. Raises ``Denied``, ``ActionNotWaiting``.
     """
+    found = ask(action_id, actor=actor)
+    keep_answer(action_id, found, actor=actor)
+    return found
+
+
+def ask(action_id: UUID, *, actor: User) -> Outcome:
+    """What the executor says became of the key: the network's half of ``look_up``, which stores nothing."""
     action = reading.read(action_id)
     require(actor, RIGHT, action.tenant)
     if action.state != ActionState.UNKNOWN:
         raise ActionNotWaiting("Its result is not unknown: there is nothing to reconcile.")
-    found = _asked(action)
-    with transaction.atomic():
-        action = _open(action_id, actor)
-        now = db_now()
-        dispatch.write_result(action, found, Source.LOOK_UP, now=now, actor=actor)
-        if found.state in ("executed", "failed"):
-            dispatch.conclude(action, found, now=now, actor=actor)
-    return found
+    return _asked(action)
+
+
+@transaction.atomic
+def keep_answer(action_id: UUID, found: Outcome, *, actor: User) -> ProposedAction:
+    """The other half of ``look_up``: keep what ``ask`` brought; a definite answer settles the action."""
+    action = _open(action_id, actor)
+    now = db_now()
+    dispatch.write_result(action, found, Source.LOOK_UP, now=now, actor=actor)
+    if found.state in ("executed", "failed"):
+        dispatch.conclude(action, found, now=now, actor=actor)
+    return action
 
 
 @transaction.atomic

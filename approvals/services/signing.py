@@ -1,6 +1,6 @@
 """Approving and rejecting: a person's signature under exactly the bytes that they saw."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -171,20 +171,26 @@ def _sign(action, verdict, actor, found, *, reason, now) -> None:
 
 def counted_votes(action: ProposedAction) -> list[ActionVote]:
     """The approvals of what stands there now: of each person their last word, if that is an approval."""
-    last: dict[UUID, ActionVote] = {}
     votes = action.votes.filter(payload_hash=action.payload_hash).select_related("voter", "on_behalf_of", "authority")
-    for vote in votes.order_by("id"):
-        last[vote.voter_id] = vote
+    return counted(action, votes.order_by("id"))
+
+
+def counted(action: ProposedAction, votes: Iterable[ActionVote]) -> list[ActionVote]:
+    """``counted_votes`` among the votes on ``action``, oldest first."""
+    last: dict[UUID, ActionVote] = {}
+    for vote in votes:
+        if action.payload_hash is not None and bytes(vote.payload_hash) == bytes(action.payload_hash):
+            last[vote.voter_id] = vote
     return [vote for vote in last.values() if vote.verdict == V.APPROVE and vote.voter_id != action.proposer_id]
 
 
 def missing(action: ProposedAction) -> int:
-    """How many more signatures it needs. An editor's own counts, but never as the only one."""
+    """How many more signatures it needs."""
     return missing_of(action, counted_votes(action))
 
 
-def missing_of(action: ProposedAction, votes: Sequence[ActionVote]) -> int:
-    """``missing``, for a reader who has the counted votes."""
+def missing_of(action: ProposedAction, votes: Collection[ActionVote]) -> int:
+    """``missing`` with these votes counted. An editor's own counts, but never as the only one."""
     short = action.required_approvals - len(votes)
     has_other = any(vote.voter_id != action.editor_id for vote in votes)
     return max(short, 0) if has_other else max(short, 1)

@@ -57,6 +57,11 @@ class LinkedActionSerializer(serializers.Serializer):
     action = serializers.CharField()
     state = serializers.CharField()
     impact = serializers.ChoiceField(Risk.choices)
+    amount = serializers.CharField(allow_null=True)
+    currency = serializers.CharField(allow_null=True)
+    reference = serializers.CharField(
+        allow_null=True, help_text="The executor's own, such as a booking's number; null until it is executed."
+    )
 
 
 class OutcomeSerializer(serializers.Serializer):

@@ -103,8 +103,7 @@ def _domain_problem(exc: CountersignError) -> Problem:
     headers = {"Retry-After": str(exc.retry_after)} if exc.retry_after is not None else {}
     if exc.status == 404:
         return problem_for_status(404)
-    errors = ((exc.pointer, exc.code, exc.message),) if exc.pointer is not None else ()
-    return Problem(exc.status, exc.code, exc.title, exc.message, errors, headers)
+    return Problem(exc.status, exc.code, exc.title, exc.message, exc.places[:MAX_ERRORS], headers)
 
 
 def _validation_problem(exc: exceptions.ValidationError) -> Problem:

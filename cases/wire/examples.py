@@ -100,6 +100,17 @@ RECEIPT = {
     "review_url": REVIEW_URL,
 }
 
+PENDING_REFUND = {
+    "action_id": ACTION_ID,
+    "action": "issue_refund",
+    "state": "pending_approval",
+    "impact": "medium",
+    "amount": "420.00",
+    "currency": "USD",
+    "reference": None,
+}
+REFUNDED = PENDING_REFUND | {"state": "executed", "reference": "ledger-4711"}
+
 WAITING: dict[str, Any] = {
     "case_id": CASE_ID,
     "external_id": "conv-8812",
@@ -124,7 +135,7 @@ WAITING: dict[str, Any] = {
     "interim_answer": WHOLE["limited_answer"],
     "customer": WHOLE["customer"],
     "outcome": None,
-    "actions": [{"action_id": ACTION_ID, "action": "issue_refund", "state": "pending_approval", "impact": "medium"}],
+    "actions": [PENDING_REFUND],
     "opened_at": "2027-05-09T14:00:00Z",
     "tags": ["beta"],
     "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
@@ -147,9 +158,9 @@ DECIDED = WAITING | {
         "final_answer": "You never used the plan, so we refund it in full. The money arrives within five days.",
         "decided_by": "human",
         "decided_at": "2027-05-09T15:12:30Z",
-        "actions": [],
+        "actions": [REFUNDED],
     },
-    "actions": [{"action_id": ACTION_ID, "action": "issue_refund", "state": "executed", "impact": "medium"}],
+    "actions": [REFUNDED],
 }
 
 

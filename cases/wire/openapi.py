@@ -136,7 +136,7 @@ class StrictAutoSchema(AutoSchema):
             return statuses
         statuses += [409, 411, 413, 415]
         body = self.get_request_serializer()
-        if is_serializer(body) and "generation" in force_instance(body).fields:
+        if is_serializer(body) and {"generation", "payload_hash"} & set(force_instance(body).fields):
             statuses.append(412)
         if any(getattr(parameter, "name", "") == "Idempotency-Key" for parameter in self.get_override_parameters()):
             statuses.append(422)

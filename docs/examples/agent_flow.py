@@ -170,17 +170,19 @@ def wait(state: State, countersign: Countersign) -> State:
     case = countersign.case(state["case_id"])
     if case["state"] == "withdrawn":
         return {"outcome": {"verdict": "withdrawn", "final_answer": None}}
-    if case["outcome"] is None:
-        raise Interrupt(case["state"])
+    if case["outcome"] is None:  # It also waits for the action: until it has run, or certainly will not.
+        raise Interrupt(", ".join([case["state"], *(f"{one['action']} {one['state']}" for one in case["actions"])]))
     return {"outcome": case["outcome"]}
 
 
 def act(state: State, countersign: Countersign) -> State:
-    """Tell the customer what was decided. Countersign executes an approved action itself."""
+    """Tell the customer what was decided, and what was done: Countersign has executed an approved action itself."""
     outcome = state["outcome"]
-    if outcome["verdict"] in {"accept", "edit"}:
-        return {"reply": outcome["final_answer"]}
-    return {"reply": None}  # Rejected: nothing takes effect, and the flow must not act.
+    if outcome["verdict"] not in {"accept", "edit"}:
+        return {"reply": None}  # Rejected: nothing takes effect, and the flow must not act.
+    done = [action for action in outcome["actions"] if action["state"] == "executed"]
+    receipts = [f"({one['amount']} {one['currency']}, reference {one['reference']})" for one in done]
+    return {"reply": " ".join([outcome["final_answer"], *receipts])}
 
 
 NODES: list[Callable[[State, Countersign], State]] = [gate, draft, submit, wait, act]

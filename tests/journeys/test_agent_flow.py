@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -16,11 +17,15 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
+from approvals.models import ActionJob
 from approvals.services.lifetimes import sweep_ended_cases
-from cases.models import Case, Delivery, WebhookEndpoint
+from cases.clock import db_now
+from cases.models import Case, Delivery, User, WebhookEndpoint
 from cases.models.people import system_actor
 from cases.services import deliveries, people, switch
 from cases.signing import new_secret
+from tests.approvals.desks import make_desk, run_due
+from tests.approvals.till import Till
 from tests.worlds import World, make_world
 
 SCRIPT = Path(__file__).resolve().parents[2] / "docs" / "examples" / "agent_flow.py"
@@ -70,16 +75,23 @@ def flow(world: World, live_server: Any, tmp_path: Path):
     flow.stop()
 
 
-def decide(url: str, world: World, **review: Any) -> None:
-    """What a reviewer's own front end does: claim the next case, and review it under the claim's generation."""
-    token = people.issue_token(world.reviewer, actor=system_actor(), tenant=world.tenant)
+def front_end(url: str, world: World, user: User) -> Callable[..., dict[str, Any]]:
+    """Calls the API as ``user``: a POST where there is a body."""
+    token = people.issue_token(user, actor=system_actor(), tenant=world.tenant)
 
-    def post(path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def call(path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         headers = {"Authorization": f"Token {token}", "Content-Type": "application/json"}
-        request = urllib.request.Request(f"{url}/api/v1/{path}", json.dumps(body).encode(), headers)
+        sent = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{url}/api/v1/{path}", sent, headers)
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
 
+    return call
+
+
+def decide(url: str, world: World, **review: Any) -> None:
+    """What a reviewer's own front end does: claim the next case, and review it under the claim's generation."""
+    post = front_end(url, world, world.reviewer)
     claim = post("queues/claim/", {})
     post(f"cases/{claim['case_id']}/reviews/", {"generation": claim["generation"], **review})
 
@@ -103,7 +115,7 @@ def test_the_flow_ends_at_the_interrupt_and_a_later_run_goes_on_with_the_same_ca
     flow: Flow, world: World, live_server: Any
 ):
     flow.start("--stop")
-    assert "wait: waiting (pending_review)" in flow.end()
+    assert "wait: waiting (pending_review, issue_refund " in flow.end()
     case = Case.objects.get()
     assert case.actions.get().name == "issue_refund"
     assert flow.state["case_id"] == case.wire_id
@@ -115,6 +127,35 @@ def test_the_flow_ends_at_the_interrupt_and_a_later_run_goes_on_with_the_same_ca
     assert "submit: done" not in printed, "what was done is not done again"
     assert "Rejected: the flow does nothing." in printed
     assert Case.objects.count() == 1
+
+
+def test_the_flow_waits_for_its_refund_and_tells_the_customer_its_reference(
+    settings: Any, transactional_db: None, live_server: Any, tmp_path: Path
+):
+    settings.PUBLIC_URL = live_server.url
+    settings.ACTION_EXECUTORS = {"till": "tests.approvals.till.Till"}
+    desk = make_desk(undo_seconds=1)
+    flow = Flow(live_server.url, desk.world, tmp_path)
+    try:
+        flow.start()
+        until(Case.objects.exists)
+        run_due()
+        decide(live_server.url, desk.world, verdict="accept", notes="The photograph shows it.")
+        approver = front_end(live_server.url, desk.world, desk.ann)
+        (action,) = approver("actions/?waiting_for_me=true")["results"]
+        assert action["preview"]["binding"] == {"total": "500.00"}
+        approver(f"actions/{action['action_id']}/approve/", {"payload_hash": action["payload_hash"]})
+        until(lambda: (run_due() and Till.paid) or jobs_are_due())  # The workers' work.
+        assert "I can refund the order in full. (420.00 USD, reference till-1)" in flow.end()
+    finally:
+        flow.stop()
+    assert list(Till.paid) == [action["action_id"]]
+
+
+def jobs_are_due() -> bool:
+    """Make what waits for the end of the undo window due as soon as that is over."""
+    ActionJob.objects.filter(due_at__lte=db_now() + timedelta(seconds=20)).update(due_at=db_now(), leased_until=None)
+    return False
 
 
 def test_the_flow_goes_on_when_the_webhook_calls(flow: Flow, world: World, live_server: Any):

@@ -16,7 +16,8 @@ import pytest
 
 from cases.models.people import system_actor
 from cases.services.people import issue_token
-from tests.worlds import World, make_world
+from tests.approvals.desks import make_desk
+from tests.worlds import World
 
 PROJECT = Path(__file__).resolve().parents[2]
 LONG_RUN_SECONDS = int(os.environ.get("SCHEMATHESIS_SECONDS", "0"))
@@ -28,7 +29,11 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(max(1
 def world(db: None, settings: Any, live_server: Any) -> World:
     """A tenant with cases that wait, are approved and are held; without a rate limit that would hide what is tested."""
     settings.PUBLIC_URL = live_server.url
-    world = make_world("acme", requests_per_minute=1_000_000)
+    settings.ACTION_EXECUTORS = {"till": "tests.approvals.till.Till"}
+    desk = make_desk("acme", requests_per_minute=1_000_000)
+    world = desk.world
+    for amount in ("42.00", "420.00", "4200.00"):
+        desk.propose(amount)
     for number in range(8):
         world.submit(external_id=f"quick-{number}")
         world.submit_full(external_id=f"full-{number}")

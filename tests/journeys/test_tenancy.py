@@ -26,6 +26,8 @@ from tests.worlds import SURE, World, make_world
 pytestmark = pytest.mark.django_db
 
 API = "/api/v1/"
+ACTION = {"action": "issue_refund", "params": {"order_id": "o_1"}, "amount": "42.00", "currency": "USD"}
+NO_HASH = "sha256:" + "0" * 64
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,14 @@ WITH_ID: dict[str, list[Probe]] = {
     ],
     "cases/<str:case_id>/stop-waiting/": [Probe("POST", {}, "reviewer")],
     "cases/<str:case_id>/answer/": [Probe("POST", {"answer": "a"}, "reviewer")],
+    "actions/<str:action_id>/": [Probe(), Probe(actor="supervisor")],
+    "actions/<str:action_id>/approve/": [Probe("POST", {"payload_hash": NO_HASH}, "supervisor")],
+    "actions/<str:action_id>/reject/": [Probe("POST", {"payload_hash": NO_HASH, "reason": "r"}, "supervisor")],
+    "actions/<str:action_id>/edit/": [Probe("POST", {"params": {}, "reason": "r"}, "supervisor")],
+    "actions/<str:action_id>/cancel/": [Probe("POST", {}), Probe("POST", {}, "supervisor")],
+    "actions/<str:action_id>/preview/": [Probe("POST", {})],
+    "actions/<str:action_id>/take-back/": [Probe("POST", {}, "supervisor")],
+    "actions/<str:action_id>/reconcile/": [Probe("POST", {"look_up": True}, "supervisor")],
 }
 
 
@@ -132,6 +142,22 @@ def no_bulk_into_the_inner(scene: Scene) -> None:
     assert not scene.outer.tenant.cases.exists()
 
 
+def no_action_of_the_inner(scene: Scene) -> None:
+    case = scene.inner.submit(proposed_action=ACTION)
+    mine = scene.outer.submit(proposed_action=ACTION).actions.get()
+    for query in ("", "?state=proposed", "?action=issue_refund", "?impact=critical"):
+        answer = scene.ask("GET", f"actions/{query}")
+        assert [action["action_id"] for action in answer.json()["results"]] == [mine.wire_id], query
+    for query in (f"?case_id={case.wire_id}", "?waiting_for_me=true"):
+        assert scene.ask("GET", f"actions/{query}", actor="supervisor").json()["results"] == []
+
+
+def no_action_into_the_inner(scene: Scene) -> None:
+    same = [scene.ask("POST", "actions/", ACTION | {"tenant_id": slug}) for slug in ("inner", "no-such-tenant")]
+    assert same[0].status_code == 404
+    assert same[0].content == same[1].content
+
+
 def no_queue_of_the_inner(scene: Scene) -> None:
     scene.inner.submit()
     answer = scene.ask("GET", "queues/", actor="supervisor").json()["results"]
@@ -190,6 +216,8 @@ WITHOUT_ID: dict[str, Callable[[Scene], None]] = {
     "cases/": nothing_of_the_inner,
     "cases/ (POST)": no_case_into_the_inner,
     "cases/bulk/": no_bulk_into_the_inner,
+    "actions/": no_action_of_the_inner,
+    "actions/ (POST)": no_action_into_the_inner,
     "queues/": no_queue_of_the_inner,
     "queues/claim/": no_claim_in_the_inner,
     "questions/": no_question_of_the_inner,
@@ -224,12 +252,14 @@ def test_every_method_of_a_route_that_names_a_row_is_probed(route):
     ids=lambda value: value if isinstance(value, str) else f"{value.method}-{value.actor}",
 )
 def test_anothers_row_is_byte_for_byte_the_404_of_one_that_does_not_exist(scene, route, probe):
-    case = scene.inner.submit()
+    case = scene.inner.submit(proposed_action=ACTION)
     claims.claim(case, scene.inner.reviewer)
     before = state_of(scene.inner.tenant)
+    row = case.actions.get() if "<str:action_id>" in route else case
     answers = []
-    for wire_id in (case.wire_id, to_wire("case", new_id()), "case_1", "nonsense", case.wire_id.upper()):
-        answer = scene.ask(probe.method, route.replace("<str:case_id>", wire_id), probe.body, actor=probe.actor)
+    for wire_id in (row.wire_id, to_wire(row.PREFIX, new_id()), f"{row.PREFIX}_1", "nonsense", row.wire_id.upper()):
+        path = re.sub("<str:.*?_id>", wire_id, route)
+        answer = scene.ask(probe.method, path, probe.body, actor=probe.actor)
         headers = {name: value for name, value in answer.items() if not name.startswith(("RateLimit", "X-RateLimit"))}
         answers.append((answer.status_code, answer.content, headers))
     assert answers[0][0] == 404
