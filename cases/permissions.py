@@ -29,9 +29,9 @@ _SUPERVISE = _REVIEW | {
 # Per role its rights on the tenant, and on each of the tenant's queues.
 TENANT_RIGHTS: dict[Role, frozenset[str]] = {
     Role.REVIEWER: frozenset(_REVIEW),
-    Role.SENIOR_REVIEWER: frozenset(_REVIEW | {"view_customer", "view_action"}),
+    Role.SENIOR_REVIEWER: frozenset(_REVIEW | {"view_customer", "view_action", "label_review"}),
     Role.APPROVER: frozenset(_REVIEW | {"view_customer", "view_action"}),
-    Role.SUPERVISOR: frozenset(_SUPERVISE | {"change_queue", "resume_automation"}),
+    Role.SUPERVISOR: frozenset(_SUPERVISE | {"change_queue", "resume_automation", "label_review"}),
     Role.COMPLIANCE: frozenset(_SUPERVISE - {"withdraw_case", "reopen_case"} | {"view_audit", "view_webhook"}),
     Role.TENANT_ADMIN: frozenset(
         _SUPERVISE
@@ -42,6 +42,7 @@ TENANT_RIGHTS: dict[Role, frozenset[str]] = {
             "change_queue",
             "change_action",
             "resume_automation",
+            "label_review",
             "view_webhook",
             "change_webhook",
             "view_audit",

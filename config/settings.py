@@ -4,6 +4,7 @@
 (see ``config.servers``).
 """
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -114,8 +115,9 @@ TEMPLATES = [
 
 # --- where things rest -------------------------------------------------------------------------------------------
 
+DATA_DIR = Path(os.environ.get("COUNTERSIGN_DATA", BASE_DIR / ".countersign"))
 try:
-    _found = servers.find(os.environ, Path(os.environ.get("COUNTERSIGN_DATA", BASE_DIR / ".countersign")))
+    _found = servers.find(os.environ, DATA_DIR)
 except servers.NoServer as error:
     sys.exit(str(error))
 
@@ -157,7 +159,15 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-redrafts": {"task": "cases.tasks.sweep_redrafts", "schedule": 30.0},
     "purge-keys": {"task": "cases.tasks.purge_keys", "schedule": 3600.0},
     "sweep-actions": {"task": "approvals.tasks.sweep", "schedule": 15.0},
+    "weekly-overrides": {"task": "feedback.tasks.export_overrides", "schedule": 900.0},
 }
+
+# Where exports are delivered: a folder, or any storage of django-storages by its path and options (JSON).
+EXPORTS_STORAGE = {"BACKEND": os.environ.get("EXPORTS_STORAGE", "") or "feedback.folders.ExportFolder"}
+if EXPORTS_STORAGE["BACKEND"] == "feedback.folders.ExportFolder":
+    EXPORTS_STORAGE["OPTIONS"] = {"location": os.environ.get("EXPORTS_FOLDER", "") or DATA_DIR / "exports"}
+elif options := os.environ.get("EXPORTS_STORAGE_OPTIONS", ""):
+    EXPORTS_STORAGE["OPTIONS"] = json.loads(options)
 
 # --- people ------------------------------------------------------------------------------------------------------
 
@@ -258,6 +268,7 @@ STATICFILES_DIRS = [BASE_DIR / "config" / "static"]
 WHITENOISE_USE_FINDERS = INSECURE_HTTP
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "exports": EXPORTS_STORAGE,
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if INSECURE_HTTP

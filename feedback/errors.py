@@ -1,6 +1,6 @@
 """The errors of reviews, as their readers see them."""
 
-from cases.errors import CountersignError, IllegalState
+from cases.errors import CountersignError, IllegalState, Stale
 
 
 class ReviewInvalid(CountersignError):
@@ -23,3 +23,25 @@ class TooLate(IllegalState):
 class NothingToUndo(IllegalState):
     code = "nothing_to_undo"
     title = "There is no decision of yours to undo"
+
+
+class NotACorrection(IllegalState):
+    code = "not_a_correction"
+    title = "This review is no correction that can be labelled"
+
+
+class NothingToTakeBack(IllegalState):
+    code = "nothing_to_take_back"
+    title = "There is no label of yours to take back"
+
+
+class LabelChanged(Stale):
+    code = "label_changed"
+    title = "The labels have changed since you looked"
+
+
+class FileRefused(CountersignError):
+    """A file of labels that cannot be read; the message says where."""
+
+    code = "file_refused"
+    title = "The file cannot be read"

@@ -71,6 +71,7 @@ class Tenant(Tracked):
             ("view_action", "See actions, their types and authorities"),
             ("change_action", "Change action types, impact rules and authorities"),
             ("view_review", "See reviews"),
+            ("label_review", "Label corrections"),
             ("view_audit", "See the audit trail"),
             ("view_metrics", "See metrics"),
             ("export_data", "Export data"),

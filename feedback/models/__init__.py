@@ -1,5 +1,15 @@
-"""What people decided."""
+"""What people decided, and what it teaches."""
 
-from .reviews import Review, ReviewDraft
+from .labels import CorrectionLabel
+from .reviews import Correction, Review, ReviewDraft
+from .weekly import ExportedLabel, ExportedOverride, WeeklyExport
 
-__all__ = ["Review", "ReviewDraft"]
+__all__ = [
+    "Correction",
+    "CorrectionLabel",
+    "ExportedLabel",
+    "ExportedOverride",
+    "Review",
+    "ReviewDraft",
+    "WeeklyExport",
+]

@@ -1,12 +1,52 @@
 """Reviews: each decision of a person with everything that a later reader needs to learn from it."""
 
+from datetime import datetime, timedelta
+
 from django.conf import settings
 from django.db import models
+from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
 
+from cases.clock import db_now
 from cases.history import XactIdField
 from cases.ids import new_id, to_wire
 from cases.models import Case, Content, Draft, PolicyVersion, Tenant
+from cases.states import State
 from cases.vocabulary import Route, Verdict
+
+from .labels import is_disputed, standing_label
+
+_UNDO_WINDOW = ExpressionWrapper(F("tenant__undo_seconds") * Value(timedelta(seconds=1)), DurationField())
+
+
+class ReviewQuerySet(models.QuerySet):
+    def countable(self, now: datetime | None = None) -> "ReviewQuerySet":
+        """The decisions that metrics, labels and exports may count as of ``now``, by default the database's.
+
+        Not undone; of a real case that is not withdrawn; and final, as ``cases.outcome`` has it: past the undo window,
+        every linked action at its end. A decision that was final stays so when its case is reopened later, but for
+        the moments until the next decision and its actions are final.
+        """
+        now = now or db_now()
+        open_window = Q(verdict=Verdict.NEEDS_EDIT, created_at__gt=Value(now) - _UNDO_WINDOW)
+        return (
+            self.filter(kind=Review.Kind.DECISION, superseded_by=None)
+            .filter(case__purpose=Case.Purpose.REAL, case__open_actions=0)
+            .filter(Q(case__final_at=None) | Q(case__final_at__lte=now))
+            .exclude(case__state=State.WITHDRAWN)
+            .exclude(open_window)
+        )
+
+    def corrections(self, now: datetime | None = None) -> "ReviewQuerySet":
+        """The countable overrides: what is labelled, and what the weekly export holds."""
+        return self.countable(now).filter(is_override=True)
+
+    def with_standing_label(self) -> "ReviewQuerySet":
+        """Each review with ``standing_label``: the latest label that nobody took back, or null."""
+        return self.annotate(standing_label=standing_label())
+
+    def with_dispute(self) -> "ReviewQuerySet":
+        """``with_standing_label``, and ``is_disputed``: the latest labels of two people differ."""
+        return self.with_standing_label().annotate(is_disputed=is_disputed())
 
 
 class Review(models.Model):
@@ -42,16 +82,21 @@ class Review(models.Model):
     created_at = models.DateTimeField()
     xid = XactIdField()
 
+    objects = ReviewQuerySet.as_manager()
+
     class Meta:
         default_permissions = ()
         indexes = (
             models.Index(fields=["case", "id"], name="reviews_of_case"),  # Read by the review page and the timeline.
             models.Index(fields=["reviewer", "-created_at"], name="reviews_of_person"),  # Read by the reviewer's day.
             models.Index(fields=["tenant", "-created_at"], name="reviews_newest"),  # Read by metrics and exports.
+            models.Index(  # Read by labelling and by the weekly export.
+                fields=["tenant", "id"], name="corrections", condition=Q(kind="decision", is_override=True)
+            ),
         )
         constraints = (
             models.CheckConstraint(
-                condition=models.Q(kind="decision", supersedes=None) | models.Q(kind="undo", supersedes__isnull=False),
+                condition=Q(kind="decision", supersedes=None) | Q(kind="undo", supersedes__isnull=False),
                 name="undo_names_what_it_undoes",
             ),
         )
@@ -62,6 +107,17 @@ class Review(models.Model):
     @property
     def wire_id(self) -> str:
         return to_wire(self.PREFIX, self.pk)
+
+
+class Correction(Review):
+    """An override as those see it who label it: the same rows, on pages of their own."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.get_verdict_display()} of {self.case}"
 
 
 class ReviewDraft(models.Model):

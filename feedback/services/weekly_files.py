@@ -1,0 +1,168 @@
+"""The files of a weekly export: written from its fixed rows, put into the storage, announced."""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.core.files import File
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage, storages
+from django.db import transaction
+from django.db.models import F, QuerySet
+
+from cases.clock import db_now
+from cases.event_bodies import rfc3339
+from cases.models import CaseEvent
+from cases.models.people import system_actor
+from cases.services.events import record_for
+
+from ..kinds import Kind
+from ..models import ExportedLabel, ExportedOverride, WeeklyExport
+from ..override_rows import (
+    COLUMNS,
+    CORRECTION_COLUMNS,
+    CORRECTION_READS,
+    OVERRIDE_READS,
+    SCHEMA_VERSION,
+    correction_row,
+    override_row,
+)
+from ..row_files import Csv, JsonLines
+
+log = structlog.get_logger(__name__)
+
+LEASE = timedelta(minutes=2)  # Longer than a worker's task may last; a writer that goes on longer renews it.
+BATCH = 500
+
+Progress = Callable[[int], object]
+
+
+class LeaseLost(Exception):
+    """This writer was too slow, and another one writes the same files."""
+
+
+def deliver(export: WeeklyExport, *, progress: Progress | None = None) -> bool:
+    """Write the files of a fixed export, put them into the storage and announce it; False when somebody else does.
+
+    Killed midway, the next call does it again: the same rows under the same names. The announcement commits with the
+    state, once.
+    """
+    attempt = _take(export)
+    if attempt is None:
+        return False
+    try:
+        files = list(_write_files(export, attempt, progress or (lambda rows: None)))
+    except LeaseLost:
+        log.warning("weekly_export_taken_over", export=export.wire_id, attempt=attempt)
+        return False
+    return _finish(export, attempt, files)
+
+
+def _take(export: WeeklyExport) -> int | None:
+    """The number of this attempt, under a lease; None while another writer has one, or where nothing is left to do."""
+    now = db_now()
+    free = WeeklyExport.objects.filter(pk=export.pk, state=WeeklyExport.State.FROZEN).exclude(leased_until__gt=now)
+    if not free.update(attempt=F("attempt") + 1, leased_until=now + LEASE):
+        return None
+    export.refresh_from_db(fields=["attempt"])
+    return export.attempt
+
+
+def _renew(export: WeeklyExport, attempt: int) -> None:
+    held = WeeklyExport.objects.filter(pk=export.pk, attempt=attempt, state=WeeklyExport.State.FROZEN)
+    if not held.update(leased_until=db_now() + LEASE):
+        raise LeaseLost(f"Another writer has taken over {export}.")
+
+
+def _write_files(export: WeeklyExport, attempt: int, progress: Progress) -> Iterator[dict[str, Any]]:
+    storage: Storage = storages["exports"]
+    stem = f"{export.tenant.slug}/overrides-{export.iso_week}"
+    overrides = ExportedOverride.objects.filter(export=export).select_related(*OVERRIDE_READS)
+    rows = (override_row(row, export.iso_week) for row in _in_batches(overrides, export, attempt, progress))
+    files = _write_both(storage, stem, COLUMNS, rows)
+    if export.counts["corrections"]:
+        corrections = ExportedLabel.objects.filter(export=export).select_related(*CORRECTION_READS)
+        rows = (correction_row(row) for row in _in_batches(corrections, export, attempt, progress))
+        files += _write_both(storage, f"{stem}-corrections", CORRECTION_COLUMNS, rows)
+    yield from files
+    # The manifest comes last: where it is, everything that it names is.
+    text = json.dumps(manifest(export, files), indent=2).encode() + b"\n"
+    yield {"key": _save(storage, f"{stem}.manifest.json", ContentFile(text)), "bytes": len(text)}
+
+
+def manifest(export: WeeklyExport, files: list[dict[str, Any]]) -> dict[str, Any]:
+    """What goes with the files, for whoever loads them: what they hold, and how to tell that they are whole."""
+    return {
+        "export_id": export.wire_id,
+        "kind": str(Kind.OVERRIDES),
+        "schema_version": SCHEMA_VERSION,
+        "tenant": export.tenant.slug,
+        "week": str(export.iso_week),
+        "starts_at": rfc3339(export.starts_at),
+        "ends_at": rfc3339(export.ends_at),
+        "fixed_at": rfc3339(export.frozen_at),
+        "watermark": export.watermark,
+        "counts": export.counts,
+        "files": files,
+    }
+
+
+def _in_batches(rows: QuerySet, export: WeeklyExport, attempt: int, progress: Progress) -> Iterator[Any]:
+    """Rows by key, ``BATCH`` in memory at a time."""
+    last = 0
+    while batch := list(rows.filter(pk__gt=last).order_by("pk")[:BATCH]):
+        yield from batch
+        last = batch[-1].pk
+        _renew(export, attempt)
+        progress(len(batch))
+
+
+def _write_both(
+    storage: Storage, stem: str, columns: tuple[str, ...], rows: Iterator[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Both formats in one pass over the rows."""
+    with ExitStack() as stack:
+        parts = [(stack.enter_context(tempfile.TemporaryFile()), kind) for kind in (JsonLines, Csv)]
+        writers = [kind(file, columns) for file, kind in parts]
+        for row in rows:
+            for writer in writers:
+                writer.write(row)
+        return [
+            {
+                "key": _save(storage, f"{stem}.{writer.suffix}", File(file)),
+                "sha256": writer.sha256,
+                "bytes": writer.size,
+                "rows": writer.rows,
+            }
+            for (file, _), writer in zip(parts, writers, strict=True)
+        ]
+
+
+def _save(storage: Storage, name: str, content: File) -> str:
+    """The key under which ``content`` rests; a storage that never overwrites may choose another name."""
+    content.seek(0)
+    return storage.save(name, content)
+
+
+@transaction.atomic
+def _finish(export: WeeklyExport, attempt: int, files: list[dict[str, Any]]) -> bool:
+    held = WeeklyExport.objects.filter(pk=export.pk, attempt=attempt, state=WeeklyExport.State.FROZEN)
+    if not held.update(state=WeeklyExport.State.READY, ready_at=db_now(), files=files, leased_until=None):
+        return False
+    export.refresh_from_db()
+    record_for(
+        export.tenant,
+        CaseEvent.Kind.EXPORT_READY,
+        system_actor(),
+        subject=export.wire_id,
+        export_kind=str(Kind.OVERRIDES),
+        week=str(export.iso_week),
+        counts=export.counts,
+        sha256=files[0]["sha256"],
+    )
+    log.info("weekly_export_ready", tenant=export.tenant.slug, week=str(export.iso_week), **export.counts)
+    return True
