@@ -159,6 +159,8 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-redrafts": {"task": "cases.tasks.sweep_redrafts", "schedule": 30.0},
     "purge-keys": {"task": "cases.tasks.purge_keys", "schedule": 3600.0},
     "sweep-actions": {"task": "approvals.tasks.sweep", "schedule": 15.0},
+    "run-exports": {"task": "feedback.tasks.run_exports", "schedule": 15.0},
+    "run-pushes": {"task": "feedback.tasks.run_pushes", "schedule": 15.0},
     "weekly-overrides": {"task": "feedback.tasks.export_overrides", "schedule": 900.0},
 }
 
@@ -168,6 +170,8 @@ if EXPORTS_STORAGE["BACKEND"] == "feedback.folders.ExportFolder":
     EXPORTS_STORAGE["OPTIONS"] = {"location": os.environ.get("EXPORTS_FOLDER", "") or DATA_DIR / "exports"}
 elif options := os.environ.get("EXPORTS_STORAGE_OPTIONS", ""):
     EXPORTS_STORAGE["OPTIONS"] = json.loads(options)
+
+EXPORT_SCRATCH = DATA_DIR / "unfinished-exports"  # Local disk: files grow here and reach the storage whole.
 
 # --- people ------------------------------------------------------------------------------------------------------
 

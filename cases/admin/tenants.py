@@ -20,6 +20,7 @@ class TenantAdmin(TrackedAdmin):
     fieldsets = (
         (None, {"fields": ("name", "slug", "time_zone", "is_active")}),
         ("Decisions and new drafts", {"fields": ("undo_seconds", "redraft_minutes", "max_drafts")}),
+        ("Exports", {"fields": ("export_customer",)}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None):
