@@ -56,7 +56,7 @@ class Seen:
     @staticmethod
     def _place(slots: array, number: int) -> int:
         mask = len(slots) - 1
-        at = (number * _SPREAD >> 20) & mask
+        at = (number * _SPREAD >> 40) & mask
         while slots[at] not in (0, number):
             at = (at + 1) & mask
         return at

@@ -262,7 +262,7 @@ def render(template: str) -> str:
         assert literal[0] == literal[-1] == '"'
         assert '"' not in literal[1:-1]
         out += literal[1:-1]
-        if rest.startswith("{") and rest[1:2] in "{%#" and not rest.startswith('{{ "'):
+        if rest[:2] in ("{{", "{%", "{#") and not rest.startswith('{{ "'):
             raise AssertionError("a template opens")
     assert "{%" not in rest
     assert "{#" not in rest
