@@ -5,6 +5,7 @@ from django.urls import path
 from cases.api import automation, cases
 from cases.api.bulk import BulkView
 from cases.api.satisfaction import SatisfactionView
+from feedback import exports_api as exports
 from feedback.api import ReviewDraftView, ReviewsView
 from queues import api as queues
 
@@ -25,6 +26,10 @@ urlpatterns = [
     path("cases/<str:case_id>/release/", queues.ReleaseView.as_view(), name="case-release"),
     path("queues/", queues.QueueListView.as_view(), name="queues"),
     path("queues/claim/", queues.ClaimView.as_view(), name="claim"),
+    path("exports/", exports.ExportsView.as_view(), name="exports"),
+    path("exports/<str:export_id>/", exports.ExportView.as_view(), name="export"),
+    path("exports/<str:export_id>/download/", exports.DownloadView.as_view(), name="export-download"),
+    path("exports/<str:export_id>/cancel/", exports.CancelExportView.as_view(), name="export-cancel"),
     path("automation/", automation.AutomationView.as_view(), name="automation"),
     path("automation/stop/", automation.StopView.as_view(), name="automation-stop"),
     path("automation/resume/", automation.ResumeView.as_view(), name="automation-resume"),

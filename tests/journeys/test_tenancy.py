@@ -15,7 +15,9 @@ from cases.models import Denial
 from cases.models.people import system_actor
 from cases.services import people
 from config import api
-from feedback.services import reviews
+from feedback.kinds import Kind
+from feedback.models import Export
+from feedback.services import exports, reviews
 from feedback.submission import Submission
 from queues.services import claims
 from tests.worlds import SURE, World, make_world
@@ -49,6 +51,9 @@ WITH_ID: dict[str, list[Probe]] = {
     ],
     "cases/<str:case_id>/heartbeat/": [Probe("POST", {"generation": 1}, "reviewer")],
     "cases/<str:case_id>/release/": [Probe("POST", {"generation": 1}, "reviewer")],
+    "exports/<str:export_id>/": [Probe(actor="supervisor"), Probe()],
+    "exports/<str:export_id>/download/": [Probe(actor="supervisor"), Probe(actor="reviewer")],
+    "exports/<str:export_id>/cancel/": [Probe("POST", {}, "supervisor")],
 }
 
 
@@ -151,10 +156,25 @@ def no_switch_of_the_inner(scene: Scene) -> None:
         assert answers[0].content == answers[1].content, path
 
 
+def no_export_of_the_inner(scene: Scene) -> None:
+    made = ask_for_export(scene)
+    assert scene.ask("GET", "exports/", actor="supervisor").json()["results"] == []
+    body = {"kind": "overrides", "format": "jsonl"}
+    same = [scene.ask("POST", "exports/", body | {"tenant_id": slug}, actor="supervisor") for slug in ("inner", "no")]
+    assert same[0].status_code == 404
+    assert same[0].content == same[1].content
+    assert made.tenant.exports.count() == 1
+
+
+def ask_for_export(scene: Scene) -> Export:
+    return exports.request(scene.inner.tenant, kind=Kind.OVERRIDES, format="jsonl", actor=scene.inner.supervisor)
+
+
 WITHOUT_ID: dict[str, Callable[[Scene], None]] = {
     "cases/": nothing_of_the_inner,
     "cases/ (POST)": no_case_into_the_inner,
     "cases/bulk/": no_bulk_into_the_inner,
+    "exports/": no_export_of_the_inner,
     "queues/": no_queue_of_the_inner,
     "queues/claim/": no_claim_in_the_inner,
     "automation/": no_switch_of_the_inner,
@@ -189,10 +209,11 @@ def test_every_method_of_a_route_that_names_a_row_is_probed(route):
 def test_anothers_row_is_byte_for_byte_the_404_of_one_that_does_not_exist(scene, route, probe):
     case = scene.inner.submit()
     claims.claim(case, scene.inner.reviewer)
+    row, prefix = (ask_for_export(scene), "exp") if "export_id" in route else (case, "case")
     before = state_of(scene.inner.tenant)
     answers = []
-    for wire_id in (case.wire_id, to_wire("case", new_id()), "case_1", "nonsense", case.wire_id.upper()):
-        answer = scene.ask(probe.method, route.replace("<str:case_id>", wire_id), probe.body, actor=probe.actor)
+    for wire_id in (row.wire_id, to_wire(prefix, new_id()), f"{prefix}_1", "nonsense", row.wire_id.upper()):
+        answer = scene.ask(probe.method, re.sub("<str:[a-z_]+>", wire_id, route), probe.body, actor=probe.actor)
         headers = {name: value for name, value in answer.items() if not name.startswith(("RateLimit", "X-RateLimit"))}
         answers.append((answer.status_code, answer.content, headers))
     assert answers[0][0] == 404
