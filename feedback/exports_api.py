@@ -42,7 +42,7 @@ class ReleaseFilterSerializer(StrictSerializer):
         return {part: StrictCharField(max_length=100, required=False) for part in RELEASE_PARTS}
 
 
-class ExportFiltersSerializer(StrictSerializer):
+class CorrectionFiltersSerializer(StrictSerializer):
     """What is left out narrows nothing. The window is over the time of the review."""
 
     domain = StrictCharField(max_length=50, required=False)
@@ -62,7 +62,7 @@ class ExportFiltersSerializer(StrictSerializer):
 class ExportRequestSerializer(StrictSerializer):
     kind = EnumField(Kind)
     format = EnumField(list(FORMATS))
-    filters = ExportFiltersSerializer(required=False)
+    filters = CorrectionFiltersSerializer(required=False)
     dataset = StrictCharField(max_length=100, required=False, help_text="Its name; by default the kind's.")
     tenant_id = StrictCharField(max_length=50, required=False, help_text="Needed only by members of several tenants.")
 
@@ -167,8 +167,6 @@ class ExportsView(APIView):
         operation_id="exports_list",
         summary="List exports, newest first",
         responses={200: ExportSerializer(many=True)},
-        examples=[examples.answered("One that waits", ANSWER)],
-        parameters=[],
     )
     def get(self, request: Request) -> Response:
         check_query(request, ())
