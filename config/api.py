@@ -6,6 +6,7 @@ from approvals import api as actions
 from cases.api import automation, cases
 from cases.api.bulk import BulkView
 from cases.api.satisfaction import SatisfactionView
+from feedback import exports_api as exports
 from feedback.api import ReviewDraftView, ReviewsView
 from queues import api as queues
 from queues import aside_api
@@ -43,6 +44,10 @@ urlpatterns = [
     path("actions/<str:action_id>/preview/", actions.PreviewView.as_view(), name="action-preview"),
     path("actions/<str:action_id>/take-back/", actions.TakeBackView.as_view(), name="action-take-back"),
     path("actions/<str:action_id>/reconcile/", actions.ReconcileView.as_view(), name="action-reconcile"),
+    path("exports/", exports.ExportsView.as_view(), name="exports"),
+    path("exports/<str:export_id>/", exports.ExportView.as_view(), name="export"),
+    path("exports/<str:export_id>/download/", exports.DownloadView.as_view(), name="export-download"),
+    path("exports/<str:export_id>/cancel/", exports.CancelExportView.as_view(), name="export-cancel"),
     path("automation/", automation.AutomationView.as_view(), name="automation"),
     path("automation/stop/", automation.StopView.as_view(), name="automation-stop"),
     path("automation/recall/", automation.RecallView.as_view(), name="automation-recall"),

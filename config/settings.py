@@ -167,6 +167,8 @@ CELERY_BEAT_SCHEDULE = {
     "run-action-jobs": {"task": "approvals.tasks.run_jobs", "schedule": 5.0},
     "weekly-overrides": {"task": "feedback.tasks.export_overrides", "schedule": 900.0},
     "refresh-metrics": {"task": "feedback.metrics.tasks.refresh", "schedule": 10.0},
+    "run-exports": {"task": "feedback.tasks.run_exports", "schedule": 15.0},
+    "run-pushes": {"task": "feedback.tasks.run_pushes", "schedule": 15.0},
 }
 
 # Where exports are delivered: a folder, or any storage of django-storages by its path and options (JSON).
@@ -175,6 +177,8 @@ if EXPORTS_STORAGE["BACKEND"] == "feedback.folders.ExportFolder":
     EXPORTS_STORAGE["OPTIONS"] = {"location": os.environ.get("EXPORTS_FOLDER", "") or DATA_DIR / "exports"}
 elif options := os.environ.get("EXPORTS_STORAGE_OPTIONS", ""):
     EXPORTS_STORAGE["OPTIONS"] = json.loads(options)
+
+EXPORT_SCRATCH = DATA_DIR / "unfinished-exports"  # Local disk: files grow here and reach the storage whole.
 
 # --- people ------------------------------------------------------------------------------------------------------
 

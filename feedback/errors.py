@@ -1,6 +1,6 @@
 """The errors of reviews, as their readers see them."""
 
-from cases.errors import CountersignError, IllegalState, Stale
+from cases.errors import Conflict, CountersignError, IllegalState, Stale
 
 
 class ReviewInvalid(CountersignError):
@@ -45,3 +45,35 @@ class FileRefused(CountersignError):
 
     code = "file_refused"
     title = "The file cannot be read"
+
+
+class FormatMismatch(CountersignError):
+    """A format that cannot carry the kind; ``pointer`` names it."""
+
+    code = "format_mismatch"
+    title = "This format cannot carry this kind of export"
+
+
+class DatasetTaken(Conflict):
+    code = "dataset_of_another_kind"
+    title = "This data set holds another kind"
+
+
+class TooManyExports(Conflict):
+    code = "too_many_exports"
+    title = "Too many exports are waiting"
+
+
+class NotCancellable(IllegalState):
+    code = "export_not_active"
+    title = "This export is not running any more"
+
+
+class NotReady(IllegalState):
+    code = "export_not_ready"
+    title = "This export has no file"
+
+
+class CannotPush(IllegalState):
+    code = "export_cannot_be_pushed"
+    title = "This export cannot be pushed there"

@@ -5,6 +5,7 @@ from celery import shared_task
 
 from cases.models import Tenant
 
+from .services import export_runs, pushes
 from .services.weekly import export_due
 
 log = structlog.get_logger(__name__)
@@ -21,3 +22,15 @@ def export_overrides() -> None:
             export_due(tenant)
         except Exception:  # One tenant's storage is down: the others get theirs, this one with the next beat.
             log.exception("weekly_export_failed", tenant=tenant.slug)
+
+
+@shared_task
+def run_exports() -> None:
+    """Make the files of exports that were asked for. Runs by beat, and by a nudge after each request."""
+    export_runs.sweep()
+
+
+@shared_task
+def run_pushes() -> None:
+    """Send exports to the tools that want them. Runs by beat, and by a nudge after each request."""
+    pushes.sweep()

@@ -42,6 +42,7 @@ class TenantAdmin(TrackedAdmin):
         (None, {"fields": ("name", "slug", "time_zone", "fallback_language", "is_active")}),
         ("Decisions and new drafts", {"fields": ("undo_seconds", "redraft_minutes", "max_drafts")}),
         ("Automation", {"fields": ("resume_needs_two",)}),
+        ("Exports", {"fields": ("export_customer",)}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None):

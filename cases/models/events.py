@@ -49,6 +49,11 @@ class CaseEvent(models.Model):
         AUTOMATION_STOPPED = "automation.stopped", "Automation stopped"
         AUTOMATION_RESUMED = "automation.resumed", "Automation resumed"
         EXPORT_READY = "export.ready", "Export ready"
+        EXPORT_REQUESTED = "export.requested", "Export requested"
+        EXPORT_CANCELLED = "export.cancelled", "Export cancelled"
+        EXPORT_FAILED = "export.failed", "Export failed"
+        EXPORT_DOWNLOADED = "export.downloaded", "Export downloaded"
+        EXPORT_PUSHED = "export.pushed", "Export pushed to another system"
 
     # Told to people in the timeline, and to nobody else.
     INTERNAL = frozenset(
@@ -72,6 +77,11 @@ class CaseEvent(models.Model):
             Kind.ACTION_EDITED,
             Kind.ACTION_DRIFTED,
             Kind.ACTION_SENT,
+            Kind.EXPORT_REQUESTED,
+            Kind.EXPORT_CANCELLED,
+            Kind.EXPORT_FAILED,
+            Kind.EXPORT_DOWNLOADED,
+            Kind.EXPORT_PUSHED,
         }
     )
 

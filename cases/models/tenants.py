@@ -56,6 +56,12 @@ class Tenant(Tracked):
         validators=[MinValueValidator(1)],
         help_text="How many API requests each token may send in a minute.",
     )
+    export_customer = models.CharField(
+        max_length=4,
+        choices=(("omit", "Leave them out"), ("mask", "Mask them"), ("keep", "Keep them")),
+        default="omit",
+        help_text="What data sets hold of customers: reference, address and number, in the texts as well.",
+    )
 
     resume_needs_two = models.BooleanField(
         default=False,

@@ -20,7 +20,7 @@ from .pages import CursorPages
 PROBLEM_TYPE = "application/problem+json"
 
 # What the parameters of a path are made of, by their names.
-ID_PREFIXES = {"case_id": "case", "action_id": "act"}
+ID_PREFIXES = {"case_id": "case", "action_id": "act", "export_id": "exp"}
 
 # A POST to one of these makes a new thing; any other path ends in the verb itself.
 COLLECTIONS = frozenset({"cases", "drafts", "reviews", "actions", "exports"})

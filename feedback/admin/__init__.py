@@ -1,7 +1,8 @@
-"""The doors of feedback in the admin: reviews and the page where cases are decided, and the labels of corrections."""
+"""The doors of feedback in the admin: reviews and the page where cases are decided, labels, and exports."""
 
 from .corrections import CorrectionAdmin
+from .exports import ExportAdmin, PushAdmin, PushTargetAdmin
 from .reviews import ReviewAdmin
 from .weekly import WeeklyExportAdmin
 
-__all__ = ["CorrectionAdmin", "ReviewAdmin", "WeeklyExportAdmin"]
+__all__ = ["CorrectionAdmin", "ExportAdmin", "PushAdmin", "PushTargetAdmin", "ReviewAdmin", "WeeklyExportAdmin"]

@@ -3,6 +3,7 @@
 from django.db import migrations
 
 from cases.guards import append_only, legal_state
+from feedback import export_states
 from feedback.states import EXPORT_INITIAL, EXPORT_MOVES
 
 APPEND_ONLY = (
@@ -10,6 +11,8 @@ APPEND_ONLY = (
     "feedback_correctionlabel",
     "feedback_exportedoverride",
     "feedback_exportedlabel",
+    "feedback_datasetversion",
+    "feedback_historicalpushtarget",
 )
 
 
@@ -18,5 +21,6 @@ class Migration(migrations.Migration):
 
     operations = (
         legal_state("feedback_weeklyexport", EXPORT_INITIAL, EXPORT_MOVES),
+        legal_state("feedback_export", export_states.INITIAL, export_states.MOVES),
         *map(append_only, APPEND_ONLY),
     )

@@ -1,5 +1,6 @@
 """What people decided, and what it teaches."""
 
+from .exports import Dataset, DatasetVersion, Export, Push, PushTarget
 from .labels import CorrectionLabel
 from .metrics import MetricHour, MetricMark, MetricState
 from .reviews import Correction, Review, ReviewDraft
@@ -8,11 +9,16 @@ from .weekly import ExportedLabel, ExportedOverride, WeeklyExport
 __all__ = [
     "Correction",
     "CorrectionLabel",
+    "Dataset",
+    "DatasetVersion",
+    "Export",
     "ExportedLabel",
     "ExportedOverride",
     "MetricHour",
     "MetricMark",
     "MetricState",
+    "Push",
+    "PushTarget",
     "Review",
     "ReviewDraft",
     "WeeklyExport",

@@ -37,6 +37,9 @@ from cases.services.notices import News, tell
 from cases.signing import new_secret
 from cases.vocabulary import Role
 from config.home import home_of
+from feedback.kinds import Kind
+from feedback.models import Export, Push, PushTarget
+from feedback.services import exports
 from queues.models import BusinessCalendar, Consultation, Entry, Queue, Reviewer, ReviewerSkill, Skill, SlaPolicy
 from queues.services import claims, consults
 from queues.services.staffing import with_staff
@@ -80,7 +83,21 @@ def furnish(world: World) -> dict[type[Model], Any]:
     channel = NoticeChannel(tenant=tenant, name=f"Team {tenant.slug}", email=f"team@{tenant.slug}.example")
     channel.save_as(system, "created")
     tell([News(tenant.pk, "sla.warn", f"Due in {tenant.slug}.", f"key-{tenant.slug}")])
+    target = PushTarget(tenant=tenant, system="langfuse", name=f"Langfuse {tenant.slug}", url="https://x.example")
+    target.save_as(system, "created")
+    export = exports.request(tenant, kind=Kind.GOLDEN_EVALS, format="langfuse", actor=world.supervisor)
+    push = Push.objects.create(
+        tenant=tenant,
+        export=export,
+        target=target,
+        requested_by=world.supervisor,
+        requested_at=export.requested_at,
+        next_attempt_at=export.requested_at,
+    )
     return {
+        Export: export.pk,
+        PushTarget: target.pk,
+        Push: push.pk,
         Tenant: tenant.pk,
         Membership: Membership.objects.get(user=world.reviewer).pk,
         User: world.reviewer.pk,
@@ -235,6 +252,8 @@ def test_an_outsiders_actions_do_not_reach_the_tenant(world, outsider):
         reverse("admin:cases_case_act", args=[keys[Case], "withdraw"]): {"reason": "mine now"},
         reverse("admin:cases_webhookendpoint_new_secret", args=[keys[WebhookEndpoint]]): {},
         reverse("admin:cases_delivery_resend", args=[keys[Delivery]]): {},
+        reverse("admin:feedback_export_cancel", args=[keys[Export]]): {},
+        reverse("admin:feedback_export_push", args=[keys[Export]]): {"target": str(keys[PushTarget])},
         reverse("admin:queues_entry_take_back", args=[Entry.objects.get(claimed_by=world.reviewer).pk]): {},
         reverse("admin:auth_user_password_change", args=[keys[User]]): {"password1": PASSWORD, "password2": PASSWORD},
         reverse("admin:cases_noticechannel_test", args=[keys[NoticeChannel]]): {},
@@ -254,6 +273,7 @@ def test_an_outsiders_actions_do_not_reach_the_tenant(world, outsider):
 def _fingerprint(world: World) -> tuple:
     return (
         list(Case.objects.filter(tenant=world.tenant).order_by("pk").values_list("state", flat=True)),
+        list(Export.objects.filter(tenant=world.tenant).values_list("state", flat=True)),
         list(WebhookEndpoint.objects.filter(tenant=world.tenant).values_list("secret", flat=True)),
         list(Entry.objects.filter(tenant=world.tenant).order_by("pk").values_list("claimed_by", flat=True)),
         User.objects.get(pk=world.reviewer.pk).password,

@@ -17,7 +17,9 @@ from cases.models import Denial
 from cases.models.people import system_actor
 from cases.services import people, recalls
 from config import api
-from feedback.services import reviews
+from feedback.kinds import Kind
+from feedback.models import Export
+from feedback.services import exports, reviews
 from feedback.submission import Submission
 from queues.models import Consultation
 from queues.services import claims
@@ -70,6 +72,9 @@ WITH_ID: dict[str, list[Probe]] = {
     "actions/<str:action_id>/preview/": [Probe("POST", {})],
     "actions/<str:action_id>/take-back/": [Probe("POST", {}, "supervisor")],
     "actions/<str:action_id>/reconcile/": [Probe("POST", {"look_up": True}, "supervisor")],
+    "exports/<str:export_id>/": [Probe(actor="supervisor"), Probe()],
+    "exports/<str:export_id>/download/": [Probe(actor="supervisor"), Probe(actor="reviewer")],
+    "exports/<str:export_id>/cancel/": [Probe("POST", {}, "supervisor")],
 }
 
 
@@ -212,12 +217,27 @@ def no_recall_of_the_inner(scene: Scene) -> None:
     assert scene.ask("GET", "automation/recall/", actor="supervisor").json() == {"results": []}
 
 
+def no_export_of_the_inner(scene: Scene) -> None:
+    made = ask_for_export(scene)
+    assert scene.ask("GET", "exports/", actor="supervisor").json()["results"] == []
+    body = {"kind": "overrides", "format": "jsonl"}
+    same = [scene.ask("POST", "exports/", body | {"tenant_id": slug}, actor="supervisor") for slug in ("inner", "no")]
+    assert same[0].status_code == 404
+    assert same[0].content == same[1].content
+    assert made.tenant.exports.count() == 1
+
+
+def ask_for_export(scene: Scene) -> Export:
+    return exports.request(scene.inner.tenant, kind=Kind.OVERRIDES, format="jsonl", actor=scene.inner.supervisor)
+
+
 WITHOUT_ID: dict[str, Callable[[Scene], None]] = {
     "cases/": nothing_of_the_inner,
     "cases/ (POST)": no_case_into_the_inner,
     "cases/bulk/": no_bulk_into_the_inner,
     "actions/": no_action_of_the_inner,
     "actions/ (POST)": no_action_into_the_inner,
+    "exports/": no_export_of_the_inner,
     "queues/": no_queue_of_the_inner,
     "queues/claim/": no_claim_in_the_inner,
     "questions/": no_question_of_the_inner,
@@ -254,8 +274,9 @@ def test_every_method_of_a_route_that_names_a_row_is_probed(route):
 def test_anothers_row_is_byte_for_byte_the_404_of_one_that_does_not_exist(scene, route, probe):
     case = scene.inner.submit(proposed_action=ACTION)
     claims.claim(case, scene.inner.reviewer)
-    before = state_of(scene.inner.tenant)
     row = case.actions.get() if "<str:action_id>" in route else case
+    row = ask_for_export(scene) if "<str:export_id>" in route else row
+    before = state_of(scene.inner.tenant)
     answers = []
     for wire_id in (row.wire_id, to_wire(row.PREFIX, new_id()), f"{row.PREFIX}_1", "nonsense", row.wire_id.upper()):
         path = re.sub("<str:.*?_id>", wire_id, route)

@@ -1,0 +1,1 @@
+"""What corrections teach: from reviews to examples. Pure, but for ``selection`` and ``watermark``."""
