@@ -21,6 +21,12 @@ TOKEN_LIFE = timedelta(days=90)
 LONGEST_TOKEN_LIFE = timedelta(days=365)
 
 
+class NotYourToken(NotPermitted):
+    """Whoever holds a person's token acts as that person: signs as them, too."""
+
+    code = "not_your_token"
+
+
 class AccountClosed(IllegalState):
     code = "account_closed"
     title = "This account is closed"
@@ -78,12 +84,16 @@ def create_service_account(tenant: Tenant, *, actor: User, username: str, name: 
 
 @transaction.atomic
 def issue_token(user: User, *, actor: User, tenant: Tenant | None = None, life: timedelta = TOKEN_LIFE) -> str:
-    """A new API token; its plain text is returned once and only its digest is kept. People may make their own.
+    """A new API token; its plain text is returned once and only its digest is kept.
 
-    A token opens every tenant that its account belongs to, so that whoever makes one for somebody else may change
-    people in all of them, and in ``tenant`` where one is named. Raises ``Denied``, ``AccountClosed``, ``TokenLife``.
+    A person's is made by that person alone, and by who has the server's shell: with it one acts as them, and two people
+    would be one. A service account's opens every tenant that it belongs to, so that whoever makes one may change people
+    in all of them, and in ``tenant`` where one is named. Raises ``Denied``, ``NotYourToken``, ``AccountClosed``,
+    ``TokenLife``.
     """
     _require_account(actor, user, tenant)
+    if user.is_person and actor.pk != user.pk and not actor.is_system:
+        raise NotYourToken(f"Only {user} makes their own tokens, on the page My tokens. None was made.")
     if not user.is_active:
         raise AccountClosed("This account is closed: its tokens do not work, and it gets no new one.")
     if not timedelta(0) < life <= LONGEST_TOKEN_LIFE:
@@ -97,7 +107,7 @@ def issue_token(user: User, *, actor: User, tenant: Tenant | None = None, life: 
 def revoke_token(user: User, token_key: str, *, actor: User) -> None:
     """End the token of ``user`` that begins with ``token_key``, at once; one that is gone already is no error.
 
-    Permitted as ``issue_token`` is. Raises ``Denied``.
+    One's own, or of an account whose people one may change. Raises ``Denied``.
     """
     _require_account(actor, user, None)
     _, deleted = AuthToken.objects.filter(user=user, token_key=token_key).delete()

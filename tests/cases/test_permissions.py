@@ -176,3 +176,7 @@ def test_a_token_is_issued_by_an_admin_or_for_oneself(world, other):
     for actor in (world.supervisor, other.person("eve", Role.TENANT_ADMIN)):
         with pytest.raises(Denied):
             people.issue_token(world.service, actor=actor, tenant=world.tenant)
+    admin = world.person("ada", Role.TENANT_ADMIN)
+    assert people.issue_token(world.service, actor=admin, tenant=world.tenant)
+    with pytest.raises(people.NotYourToken):
+        people.issue_token(world.reviewer, actor=admin, tenant=world.tenant)
