@@ -63,11 +63,11 @@ class ActionPages(admin.ModelAdmin):
 
     def change_view(self, request: HttpRequest, object_id: str, form_url="", extra_context=None) -> HttpResponse:
         """The approve page, under the address of Django's own."""
+        if request.method not in ("GET", "HEAD") or not self.has_view_permission(request):
+            raise PermissionDenied
         action = self.get_object(request, object_id)
         if action is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
-        if request.method != "GET":
-            raise PermissionDenied
         kept = step_up.kept_choice(request)
         return self._show(request, self._page(request, action.pk), form=DeedForm(initial=kept), kept=kept)
 

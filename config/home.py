@@ -175,8 +175,8 @@ def _with_figures(rows: QuerySet, column: str, now: datetime) -> QuerySet:
     )
 
 
-def _bounded(entries: QuerySet[Entry]) -> Func:
-    return Func(ArraySubquery(entries.values("pk")[: COUNTED + 1]), function="CARDINALITY", output_field=IntegerField())
+def _bounded(rows: QuerySet) -> Func:
+    return Func(ArraySubquery(rows.values("pk")[: COUNTED + 1]), function="CARDINALITY", output_field=IntegerField())
 
 
 def _held(user: User, watched: Sequence[UUID]) -> list[Entry]:
@@ -210,16 +210,17 @@ def _failures(watched: Sequence[UUID]) -> list[RuleFailure]:
 
 def _actions(user: User, rights: HeldRights, now: datetime) -> ToSign | None:
     """What waits for a signature and what has an unknown result; None for who approves nothing and has neither."""
-    places = reconcilable(rights)
-    unknown = unknown_in(places)[: COUNTED + 1].count() if places else 0
-    rows, count = [], 0
-    if rights.tenant_ids("view_action"):
-        waiting = waiting_for(user, rights, now)
-        rows = list(waiting.select_related("action_type").order_by(*ORDERS["deadline"][1])[: ACTIONS + 1])
-        count = waiting[: COUNTED + 1].count() if len(rows) > ACTIONS else len(rows)
-    if not (rows or unknown or rights.roles & APPROVES):
+    if not rights.tenant_ids("view_action"):
         return None
-    return ToSign(rows[:ACTIONS], count, unknown)
+    waiting, counted = waiting_for(user, rights, now), {}
+    counted["signable"] = _bounded(waiting)
+    if places := reconcilable(rights):
+        counted["unknown"] = _bounded(unknown_in(places))
+    counts = User.objects.annotate(**counted).values(*counted).get(pk=user.pk)
+    if not (any(counts.values()) or rights.roles & APPROVES):
+        return None
+    rows = waiting.select_related("action_type").order_by(*ORDERS["deadline"][1])
+    return ToSign(list(rows[:ACTIONS]) if counts["signable"] else (), counts["signable"], counts.get("unknown", 0))
 
 
 def _denials(rights: HeldRights) -> list[Denial]:

@@ -214,15 +214,16 @@ def test_high_impact_asks_again_who_it_is_and_keeps_the_reason(desk):
 def test_an_outsider_cannot_tell_it_from_one_that_does_not_exist(desk):
     action, outsider = desk.propose(), make_desk("other").cara
     before = fresh(action).state
-    for deed in ("change", *(deed.value for deed in Deed)):
+    sent = {"payload_hash": shown_hash(action), "reason": "x"}
+    for deed in Deed:
         for method in ("get", "post"):
-            answer = getattr(door(outsider), method)(
-                url(action, deed), {"payload_hash": shown_hash(action), "reason": "x"}
-            )
+            answer = getattr(door(outsider), method)(url(action, deed), sent)
             assert (answer.status_code, answer["Location"]) == (302, "/admin/"), (deed, method)
+    assert door(outsider).get(url(action))["Location"] == "/admin/"
+    assert door(outsider).post(url(action), sent).status_code == 403
     assert fresh(action).state == before
     assert not ActionVote.objects.exists()
-    assert door(make_world("third").reviewer).get(url(action)).status_code == 302
+    assert door(make_world("third").reviewer).get(url(action)).status_code == 403
 
 
 def test_what_is_offered_is_what_the_services_accept(desk, till):
