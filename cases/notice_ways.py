@@ -4,6 +4,9 @@ An apprise URL can name any host, inner ones too. So only the schemes of ``setti
 services whose address apprise itself knows.
 """
 
+from collections.abc import Mapping
+from smtplib import SMTPRecipientsRefused
+
 import apprise
 import structlog
 from django.conf import settings
@@ -19,7 +22,14 @@ class UrlRefused(ValueError):
 
 
 class NotSent(Exception):
-    """The message did not leave; says why, without a word of the receiver's or of the address."""
+    """The message did not leave; says why, without a word of the receiver's or of the address.
+
+    ``is_bounce``: the address itself was refused for good, so that trying again is no use.
+    """
+
+    def __init__(self, why: str, *, is_bounce: bool = False) -> None:
+        super().__init__(why)
+        self.is_bounce = is_bounce
 
 
 def checked(url: str) -> apprise.NotifyBase:
@@ -34,10 +44,15 @@ def checked(url: str) -> apprise.NotifyBase:
     return service
 
 
-def send_email(address: str, title: str, body: str) -> None:
+def send_email(address: str, title: str, body: str, headers: Mapping[str, str] | None = None) -> None:
     """Send through Django's mail settings; raises ``NotSent``. Network: never inside a transaction."""
     try:
-        taken = EmailMessage(subject=title[:TITLE_LENGTH], body=body, to=[address]).send()
+        taken = EmailMessage(subject=title[:TITLE_LENGTH], body=body, to=[address], headers=headers).send()
+    except SMTPRecipientsRefused as error:
+        codes = {code for code, _ in error.recipients.values()}
+        log.warning("email_refused", codes=sorted(codes))
+        is_bounce = all(500 <= code < 600 for code in codes)
+        raise NotSent(f"The mail server refused the address ({min(codes)}).", is_bounce=is_bounce) from error
     except Exception as error:
         log.warning("email_not_sent", error=type(error).__name__)
         raise NotSent(f"The mail server did not take it ({type(error).__name__}).") from error

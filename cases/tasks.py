@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from .services import deliveries, heartbeats, lifecycle, notices, recalls, selftest
+from .services import customer_notices, customer_sending, deliveries, heartbeats, lifecycle, notices, recalls, selftest
 from .wire import idempotency
 
 
@@ -42,3 +42,11 @@ def purge_keys() -> None:
 def send_notices() -> None:
     """Send notices until nothing is due or 40 seconds have passed. Runs by beat."""
     notices.send_due(seconds=40)
+
+
+@shared_task
+def tell_customers() -> None:
+    """Warn of promises that will be missed, then write to customers until nothing is due or 40 seconds have passed.
+    Runs by beat."""
+    customer_notices.warn_of_delays()
+    customer_sending.send_due(seconds=40)

@@ -24,7 +24,7 @@ from cases.admin.wording import span_words
 from cases.clock import db_now
 from cases.models import Case
 from cases.rights import rights_of
-from cases.services import heartbeats, notices, selftest
+from cases.services import customer_sending, heartbeats, notices, selftest
 from cases.services.deliveries import backlog
 from cases.states import State
 from feedback.services import weekly
@@ -103,6 +103,7 @@ def _checks(now: datetime) -> Iterator[Check]:
     yield _redrafts(now)
     yield _deliveries(now)
     yield _notices()
+    yield _customer_notices()
     yield _actions(now)
     yield _weekly(now)
     yield _switch(now)
@@ -182,6 +183,18 @@ def _notices() -> Check:
         "Some notices could not be sent." if behind.failed else "",
         link=f"{reverse('admin:cases_notice_changelist')}?state__exact=failed",
         figures={"notices_waiting": behind.waiting, "notices_failed": behind.failed},
+    )
+
+
+def _customer_notices() -> Check:
+    behind = customer_sending.backlog()
+    return Check(
+        "Customer notices",
+        f"{_counted(behind.waiting)} waiting, {_counted(behind.failed)} could not be sent within the week",
+        "Customers are not being written to: is the worker down?" if behind.late > GRACE else "",
+        "Some customers could not be written to." if behind.failed else "",
+        link=f"{reverse('admin:cases_customernotice_changelist')}?state__exact=failed",
+        figures={"customer_notices_waiting": behind.waiting, "customer_notices_failed": behind.failed},
     )
 
 

@@ -159,6 +159,7 @@ CELERY_BEAT_SCHEDULE = {
     "deliver-webhooks": {"task": "cases.tasks.sweep_deliveries", "schedule": 5.0},
     "sweep-queues": {"task": "queues.tasks.sweep", "schedule": 15.0},
     "send-notices": {"task": "cases.tasks.send_notices", "schedule": 10.0},
+    "tell-customers": {"task": "cases.tasks.tell_customers", "schedule": 10.0},
     "sweep-redrafts": {"task": "cases.tasks.sweep_redrafts", "schedule": 30.0},
     "sweep-recalls": {"task": "cases.tasks.sweep_recalls", "schedule": 15.0},
     "test-the-switch": {"task": "cases.tasks.test_the_switch", "schedule": 15.0},
@@ -252,6 +253,7 @@ CASE_EVENT_HANDLERS = [
     "approvals.handlers.on_events",
     "queues.handlers.on_events",
     "feedback.metrics.marks.on_events",
+    "cases.services.customer_notices.on_events",
 ]
 # The same seam sideways: what queues ask of approvals, which they may not import.
 QUEUE_AUTHORITIES = {"needed": "approvals.routing.needed_authorities", "codes": "approvals.routing.authority_codes"}

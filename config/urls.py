@@ -5,6 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from cases.customer_pages import opt_out
 from cases.wire.error_page import errors_page
 from config import health
 
@@ -19,6 +20,7 @@ urlpatterns = [
         name="docs",
     ),
     path("api/docs/errors", errors_page, name="errors"),
+    path("customers/opt-out/<str:token>/", opt_out, name="customer_opt_out"),
     path("health/live/", health.live, name="live"),
     path("health/", health.ready, name="ready"),
 ]

@@ -1,11 +1,25 @@
 """The ground floor's pages in the back office."""
 
-from . import audit, automation, cases, interim, memberships, notices, people, policies, step_up, tenants, webhooks
+from . import (
+    audit,
+    automation,
+    cases,
+    customers,
+    interim,
+    memberships,
+    notices,
+    people,
+    policies,
+    step_up,
+    tenants,
+    webhooks,
+)
 
 __all__ = [
     "audit",
     "automation",
     "cases",
+    "customers",
     "interim",
     "memberships",
     "notices",

@@ -3,6 +3,7 @@
 from .audit import Denial
 from .cases import Case
 from .content import Content
+from .customer_notices import CustomerNotice, CustomerNoticeSettings, CustomerOptOut, CustomerTemplate
 from .customers import InterimTemplate, Promise
 from .drafts import Draft, Release
 from .events import CaseEvent
@@ -22,6 +23,10 @@ __all__ = [
     "Case",
     "CaseEvent",
     "Content",
+    "CustomerNotice",
+    "CustomerNoticeSettings",
+    "CustomerOptOut",
+    "CustomerTemplate",
     "Delivery",
     "Denial",
     "Draft",

@@ -33,6 +33,8 @@ class CaseEvent(models.Model):
         CONSULT_ENDED = "case.consult_ended", "Question to a colleague ended"
         TAKEN_BACK = "case.taken_back", "Taken back"
         ASSIGNED = "case.assigned", "Given to a person"
+        CUSTOMER_TOLD = "case.customer_told", "Customer told"
+        CUSTOMER_NOT_TOLD = "case.customer_not_told", "Customer could not be told"
         ACTION_PENDING = "action.pending", "Action waits for approval"
         ACTION_APPROVED = "action.approved", "Action approved"
         ACTION_REJECTED = "action.rejected", "Action rejected"
@@ -71,6 +73,8 @@ class CaseEvent(models.Model):
             Kind.CONSULT_ENDED,
             Kind.TAKEN_BACK,
             Kind.ASSIGNED,
+            Kind.CUSTOMER_TOLD,
+            Kind.CUSTOMER_NOT_TOLD,
             Kind.ACTION_CANCELLED,
             Kind.ACTION_SIGNED,
             Kind.ACTION_UNSIGNED,

@@ -9,13 +9,13 @@ marked failed, which the list and the health page show; somebody may send them a
 sending and the storing leaves a lease that runs out, and the message goes twice rather than never.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from textwrap import shorten
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -30,6 +30,9 @@ from ..ids import new_id
 from ..models import Notice, NoticeChannel, Tenant, User
 from ..nudges import nudge
 from ..permissions import require
+
+M = TypeVar("M")  # a message that is leased
+R = TypeVar("R")  # what came of its sending
 
 SEND = "cases.tasks.send_notices"
 
@@ -147,11 +150,21 @@ def send_due(*, seconds: float = 40) -> int:
 
     Any number of senders may run: each destination is leased by one of them. Not for a transaction.
     """
+    return in_rounds(_lease_due, _send, _finish, seconds=seconds)
+
+
+def in_rounds(
+    lease: Callable[[], Sequence[M]], send: Callable[[M], R], finish: Callable[[M, R], object], *, seconds: float
+) -> int:
+    """Lease, send side by side, store, until nothing is leased or ``seconds`` have passed; returns how many were tried.
+
+    ``send`` runs in threads, outside every transaction; it never raises and never touches the database.
+    """
     ends, tried = monotonic() + seconds, 0
     with ThreadPoolExecutor(DESTINATIONS, thread_name_prefix="notice") as pool:
-        while monotonic() < ends and (messages := _lease_due()):
-            for message, error in zip(messages, pool.map(_send, messages), strict=True):
-                _finish(message, error)
+        while monotonic() < ends and (messages := lease()):
+            for message, error in zip(messages, pool.map(send, messages), strict=True):
+                finish(message, error)
             tried += len(messages)
     return tried
 

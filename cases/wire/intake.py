@@ -94,6 +94,7 @@ class CustomerSerializer(StrictSerializer):
     email = optional_text(254)
     phone = optional_text(50)
     locale = optional_text(35)
+    time_zone = optional_text(60)
 
 
 class ProposedActionSerializer(StrictSerializer):

@@ -103,14 +103,18 @@ class RateLimitMiddleware:
 
 def count_request(digest: str, user: User) -> Quota | None:
     """Count one request of the token with this digest; None, and nothing counted, where Valkey does not answer."""
+    return count_in(window(digest), lambda: limit_of(user))
+
+
+def count_in(key: str, limit_for_key: Callable[[], int]) -> Quota | None:
+    """Count one request in the window ``key``, whose limit is asked for once; None where Valkey does not answer."""
     global _quiet_until
     if time.monotonic() < _quiet_until:
         return None
-    key = window(digest)
     try:
         count, milliseconds, limit = _valkey().eval(_COUNT, 1, key, WINDOW_SECONDS * 1000)
         if not limit:
-            limit = limit_of(user)
+            limit = limit_for_key()
             _valkey().eval(_KEEP_LIMIT, 1, key, limit)
     except RedisError as error:
         _quiet_until = time.monotonic() + QUIET_SECONDS

@@ -27,15 +27,23 @@ class _Handler(socketserver.StreamRequestHandler):
         self.wfile.write(f"{code} {words}\r\n".encode())
 
 
-class Mailbox:
-    """Use as a context manager; ``mails`` are the texts that came, ``refuses`` makes it turn them away."""
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
 
-    def __init__(self) -> None:
+
+class Mailbox:
+    """Use as a context manager; ``mails`` are the texts that came, ``refuses`` makes it turn them away.
+
+    With a ``port`` of its own it can be left and entered again, as a server that was down.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self.port = port
         self.mails: list[str] = []
         self.refuses = False
 
     def __enter__(self) -> "Mailbox":
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Handler)
+        self._server = _Server(("127.0.0.1", self.port), _Handler)
         self._server.daemon_threads, self._server.box = True, self
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
