@@ -159,6 +159,7 @@ CELERY_BEAT_SCHEDULE = {
     "send-notices": {"task": "cases.tasks.send_notices", "schedule": 10.0},
     "sweep-redrafts": {"task": "cases.tasks.sweep_redrafts", "schedule": 30.0},
     "sweep-recalls": {"task": "cases.tasks.sweep_recalls", "schedule": 15.0},
+    "sweep-breakers": {"task": "cases.tasks.sweep_breakers", "schedule": 15.0},
     "test-the-switch": {"task": "cases.tasks.test_the_switch", "schedule": 15.0},
     "purge-keys": {"task": "cases.tasks.purge_keys", "schedule": 3600.0},
     "sweep-actions": {"task": "approvals.tasks.sweep", "schedule": 15.0},

@@ -1,6 +1,7 @@
 """The ground floor's tables."""
 
 from .audit import Denial
+from .breakers import BreakerAlarm, BreakerMark, BreakerReset, BreakerRule, BreakerState
 from .cases import Case
 from .content import Content
 from .customers import InterimTemplate, Promise
@@ -19,6 +20,11 @@ from .tenants import Tenant
 
 __all__ = [
     "AutomationSwitch",
+    "BreakerAlarm",
+    "BreakerMark",
+    "BreakerReset",
+    "BreakerRule",
+    "BreakerState",
     "Case",
     "CaseEvent",
     "Content",
