@@ -3,6 +3,7 @@
 from .labels import CorrectionLabel
 from .metrics import MetricHour, MetricMark, MetricState
 from .reviews import Correction, Review, ReviewDraft
+from .shadows import ShadowPolicy, ShadowVerdict
 from .weekly import ExportedLabel, ExportedOverride, WeeklyExport
 
 __all__ = [
@@ -15,5 +16,7 @@ __all__ = [
     "MetricState",
     "Review",
     "ReviewDraft",
+    "ShadowPolicy",
+    "ShadowVerdict",
     "WeeklyExport",
 ]
