@@ -2,7 +2,17 @@
 
 from celery import shared_task
 
-from .services import customer_notices, customer_sending, deliveries, heartbeats, lifecycle, notices, recalls, selftest
+from .services import (
+    breakers,
+    customer_notices,
+    customer_sending,
+    deliveries,
+    heartbeats,
+    lifecycle,
+    notices,
+    recalls,
+    selftest,
+)
 from .wire import idempotency
 
 
@@ -28,6 +38,12 @@ def sweep_recalls() -> None:
 def test_the_switch() -> None:
     """Prove in the sandbox that a stop stops, if the last proof is old enough. Runs by beat."""
     selftest.run_if_due()
+
+
+@shared_task
+def sweep_breakers() -> None:
+    """Breakers read on from their marks. Runs by beat."""
+    breakers.sweep(seconds=40)
 
 
 @shared_task

@@ -24,7 +24,7 @@ from cases.admin.wording import span_words
 from cases.clock import db_now
 from cases.models import Case
 from cases.rights import rights_of
-from cases.services import customer_sending, heartbeats, notices, selftest
+from cases.services import breakers, customer_sending, heartbeats, notices, selftest
 from cases.services.deliveries import backlog
 from cases.states import State
 from feedback.services import weekly
@@ -107,6 +107,7 @@ def _checks(now: datetime) -> Iterator[Check]:
     yield _actions(now)
     yield _weekly(now)
     yield _switch(now)
+    yield _breakers(now)
 
 
 def _last_sweep(now: datetime) -> Check:
@@ -226,6 +227,18 @@ def _weekly(now: datetime) -> Check:
 def _switch(now: datetime) -> Check:
     problem = selftest.problem(now)
     return Check("Proof that a stop stops", "fails" if problem else "holds", problem or "")
+
+
+def _breakers(now: datetime) -> Check:
+    alarms = breakers.open_alarms()[:COUNTED].count()
+    return Check(
+        "Breakers",
+        f"{_counted(alarms)} alarms that nobody has looked at",
+        "Breakers do not read on: is the beat or the worker down?" if breakers.is_behind(now) else "",
+        "A breaker has alarmed: somebody has to look." if alarms else "",
+        link=reverse("admin:cases_breakeralarm_changelist"),
+        figures={"breaker_alarms": alarms},
+    )
 
 
 def _counted(count: int) -> str:

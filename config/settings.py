@@ -162,6 +162,7 @@ CELERY_BEAT_SCHEDULE = {
     "tell-customers": {"task": "cases.tasks.tell_customers", "schedule": 10.0},
     "sweep-redrafts": {"task": "cases.tasks.sweep_redrafts", "schedule": 30.0},
     "sweep-recalls": {"task": "cases.tasks.sweep_recalls", "schedule": 15.0},
+    "sweep-breakers": {"task": "cases.tasks.sweep_breakers", "schedule": 15.0},
     "test-the-switch": {"task": "cases.tasks.test_the_switch", "schedule": 15.0},
     "purge-keys": {"task": "cases.tasks.purge_keys", "schedule": 3600.0},
     "sweep-actions": {"task": "approvals.tasks.sweep", "schedule": 15.0},
@@ -249,7 +250,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BULK_BYTES + 1  # The strict parser refuses ea
 CASE_FACT_PROVIDERS = ["approvals.facts.action_facts"]
 CASE_DETAIL_PROVIDERS = ["queues.details.case_details", "approvals.details.case_details"]
 # In this order: a case's action is stored before its queue is chosen, since its authority has a say in that.
+# Shadow policies judge before anything follows from a case, by the facts that triage had.
 CASE_EVENT_HANDLERS = [
+    "feedback.services.shadows.on_events",
     "approvals.handlers.on_events",
     "queues.handlers.on_events",
     "feedback.metrics.marks.on_events",

@@ -3,6 +3,7 @@
 from . import (
     audit,
     automation,
+    breakers,
     cases,
     customers,
     interim,
@@ -18,6 +19,7 @@ from . import (
 __all__ = [
     "audit",
     "automation",
+    "breakers",
     "cases",
     "customers",
     "interim",

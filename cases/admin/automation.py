@@ -13,10 +13,10 @@ from django.utils import timezone
 from ..clock import db_now
 from ..errors import CountersignError
 from ..history import REASON_LENGTH
-from ..models import AutomationSwitch, RecallRun, ResumeRequest, SelfTest, Tenant
+from ..models import AutomationSwitch, BreakerAlarm, RecallRun, ResumeRequest, SelfTest, Tenant
 from ..models.policies import CODE, DOMAIN_NAME
 from ..rights import HeldRights, rights_of
-from ..services import recalls, switch
+from ..services import breakers, recalls, switch
 from ..services.impact import counted, impact_of
 from ..vocabulary import Depth, Stage
 from .history import HistoryPages
@@ -24,7 +24,7 @@ from .scoped import ReadOnlyAdmin, refuse
 
 EVERYWHERE = "everywhere"
 PAGE = "admin:cases_automationswitch_changelist"
-RECALLS_SHOWN, REQUESTS_SHOWN = 10, 20
+RECALLS_SHOWN, REQUESTS_SHOWN, ALARMS_SHOWN = 10, 20, 20
 
 
 def reason_field() -> forms.CharField:
@@ -253,6 +253,7 @@ def _state(request: HttpRequest, rights: HeldRights, view_right: str) -> dict[st
         .select_related("tenant", "asked_by")
         .order_by("pk")[:REQUESTS_SHOWN],
         "recalls": runs.select_related("tenant", "asked_by").order_by("-id")[:RECALLS_SHOWN],
+        "alarms": breakers.open_alarms(rights.within(BreakerAlarm.objects.all(), view_right))[:ALARMS_SHOWN],
         "self_test": SelfTest.objects.order_by("-id").first(),
         "now": db_now(),
     }

@@ -1,6 +1,7 @@
 """The ground floor's tables."""
 
 from .audit import Denial
+from .breakers import BreakerAlarm, BreakerMark, BreakerReset, BreakerRule, BreakerState
 from .cases import Case
 from .content import Content
 from .customer_notices import CustomerNotice, CustomerNoticeSettings, CustomerOptOut, CustomerTemplate
@@ -20,6 +21,11 @@ from .tenants import Tenant
 
 __all__ = [
     "AutomationSwitch",
+    "BreakerAlarm",
+    "BreakerMark",
+    "BreakerReset",
+    "BreakerRule",
+    "BreakerState",
     "Case",
     "CaseEvent",
     "Content",

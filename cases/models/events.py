@@ -113,6 +113,11 @@ class CaseEvent(models.Model):
         indexes = (
             models.Index(fields=["case", "id"], name="event_timeline"),  # Read by the timeline.
             models.Index(fields=["tenant", "-id"], name="event_newest"),  # Read by the audit section.
+            models.Index(  # Read by breaker_facts: what breakers count, in the order of commits.
+                fields=["tenant", "xid", "id"],
+                name="event_by_commit",
+                condition=models.Q(kind__in=["case.opened", "case.decided", "case.audited"]),
+            ),
         )
 
     def __str__(self) -> str:

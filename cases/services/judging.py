@@ -54,6 +54,16 @@ def judge(tenant: Tenant, intakes: Sequence[Intake], *, now: datetime, case: Cas
     return judged
 
 
+def facts_of(tenant: Tenant, opened: Sequence[tuple[Intake, Release]]) -> list[Facts]:
+    """What triage knows of new cases, for whoever judges them by other rules beside it.
+
+    In the same transaction, and before anything follows from them: an action that is stored is part of its customer's
+    past.
+    """
+    provided = _provided(tenant, [intake for intake, _ in opened])
+    return [_facts(intake, known, release, None) for (intake, release), known in zip(opened, provided, strict=True)]
+
+
 def lot_of(tenant: Tenant, intake: Intake) -> float:
     """A number in [0, 1) that is the case's own: the same when it is sent again, and unlike that of any other."""
     name = intake.get("external_id")

@@ -3,6 +3,15 @@
 from .corrections import CorrectionAdmin
 from .exports import ExportAdmin, PushAdmin, PushTargetAdmin
 from .reviews import ReviewAdmin
+from .shadows import ShadowPolicyAdmin
 from .weekly import WeeklyExportAdmin
 
-__all__ = ["CorrectionAdmin", "ExportAdmin", "PushAdmin", "PushTargetAdmin", "ReviewAdmin", "WeeklyExportAdmin"]
+__all__ = [
+    "CorrectionAdmin",
+    "ExportAdmin",
+    "PushAdmin",
+    "PushTargetAdmin",
+    "ReviewAdmin",
+    "ShadowPolicyAdmin",
+    "WeeklyExportAdmin",
+]

@@ -4,6 +4,7 @@ from .exports import Dataset, DatasetVersion, Export, Push, PushTarget
 from .labels import CorrectionLabel
 from .metrics import MetricHour, MetricMark, MetricState
 from .reviews import Correction, Review, ReviewDraft
+from .shadows import ShadowPolicy, ShadowVerdict
 from .weekly import ExportedLabel, ExportedOverride, WeeklyExport
 
 __all__ = [
@@ -21,5 +22,7 @@ __all__ = [
     "PushTarget",
     "Review",
     "ReviewDraft",
+    "ShadowPolicy",
+    "ShadowVerdict",
     "WeeklyExport",
 ]

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ class Size:
     intakes: int
     flips: int
     emptied: int
+    breaks: int
 
 
 FULL = Size(
@@ -45,6 +46,7 @@ FULL = Size(
     intakes=300,
     flips=500,
     emptied=10_000,
+    breaks=200,
 )
 QUICK = Size(
     few=200,
@@ -59,12 +61,19 @@ QUICK = Size(
     intakes=20,
     flips=20,
     emptied=500,
+    breaks=4,
 )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a small version, to see that everything still runs")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="WORD", help="only measurements whose name holds a WORD"
+    )
+    parser.add_argument(
+        "--answers", type=Path, metavar="FILE", help="real answers as JSON lines, with their .labels.jsonl beside them"
+    )
     options = parser.parse_args()
     warnings.filterwarnings("ignore", message="No directory at")  # whitenoise's, of static files collected for nobody
     folder = Path(tempfile.mkdtemp(prefix="countersign-bench-"))
@@ -79,7 +88,8 @@ def main() -> None:
                 DJANGO_SETTINGS_MODULE="config.settings",
                 LOG_LEVEL="ERROR",
             )
-            _measure(QUICK if options.quick else FULL, running.database_url, folder / "logs")
+            size = QUICK if options.quick else FULL
+            _measure(size, running.database_url, folder / "logs", only=options.only, answers=options.answers)
         finally:
             running.stop()
     except embedded.CannotStart as error:
@@ -90,11 +100,11 @@ def main() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _measure(size: Size, url: str, logs: Path) -> None:
+def _measure(size: Size, url: str, logs: Path, *, only: Sequence[str] = (), answers: Path | None = None) -> None:
     import django
 
     django.setup()
-    from . import claiming, flipping, ground, pages, sweeping, taking_in
+    from . import breaking, claiming, flipping, ground, pages, shadowing, sweeping, taking_in
     from .figures import Figure, table
 
     began = time.monotonic()
@@ -107,14 +117,15 @@ def _measure(size: Size, url: str, logs: Path) -> None:
     ground.fill_past(size.few, first=1)
     ground.fill_waiting(size.few, first=size.few + 1)
     first = 2 * size.few + 1
-    say(f"a copy with {size.waiting:,} waiting cases")
-    ground.copy(land, ground.WAITING)
-    with land.on(ground.WAITING):
-        ground.fill_waiting(size.waiting - size.few, first=first)
-    say(f"a copy with {size.past:,} past cases")
-    ground.copy(land, ground.PAST)
-    with land.on(ground.PAST):
-        ground.fill_past(size.past - size.few, first=first)
+    if not only:  # The large ones take minutes.
+        say(f"a copy with {size.waiting:,} waiting cases")
+        ground.copy(land, ground.WAITING)
+        with land.on(ground.WAITING):
+            ground.fill_waiting(size.waiting - size.few, first=first)
+        say(f"a copy with {size.past:,} past cases")
+        ground.copy(land, ground.PAST)
+        with land.on(ground.PAST):
+            ground.fill_past(size.past - size.few, first=first)
 
     parts: list[tuple[str, Callable[[], Iterable[Figure]]]] = [
         ("claims in process", lambda: claiming.throughput(land, size.rounds)),
@@ -126,12 +137,14 @@ def _measure(size: Size, url: str, logs: Path) -> None:
         ("sweeps", lambda: sweeping.sweeps(land, size.due)),
         ("intake over HTTP", lambda: taking_in.over_http(land, size.rounds, size.requests, logs)),
         ("intake in process", lambda: taking_in.switch_read(land, size.intakes)),
+        ("shadow policies in an intake", lambda: shadowing.shadows_in_intake(land, size.intakes)),
+        ("breakers", lambda: breaking.breakers(size.breaks, answers)),
         ("asking the switch", lambda: flipping.asking(land, size.intakes)),
         ("flips of the switch", lambda: flipping.flips(land, size.flips)),
     ]
     figures: list[Figure] = []
     try:
-        for name, measure in parts:
+        for name, measure in [part for part in parts if not only or any(word in part[0] for word in only)]:
             say(name)
             figures += measure()
         say("done")
