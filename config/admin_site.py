@@ -23,6 +23,7 @@ MENU = (
     ("Policies", "admin:cases_policy_changelist", "change_policy"),
     ("People", "admin:cases_membership_changelist", "view_people"),
     ("Automation", "admin:cases_automationswitch_changelist", "view_automation"),
+    ("Insights", "admin:insights", "view_metrics"),
     ("Health", "admin:health", "change_queue"),
 )
 
@@ -76,11 +77,15 @@ class CountersignAdminSite(AdminSite):
         }
 
     def get_urls(self):
-        from .health import page  # The rooms' models are loaded after the site.
+        from feedback.admin import insights  # The rooms' models are loaded after the site.
+
+        from .health import page
 
         return [
             path("everything/", self.admin_view(self.everything), name="everything"),
             path("health/", self.admin_view(page), name="health"),
+            path("insights/", self.admin_view(insights.page), name="insights"),
+            path("insights/cases/", self.admin_view(insights.cases_page), name="insights-cases"),
             *super().get_urls(),
         ]
 

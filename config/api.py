@@ -6,6 +6,7 @@ from cases.api import automation, cases
 from cases.api.bulk import BulkView
 from cases.api.satisfaction import SatisfactionView
 from feedback.api import ReviewDraftView, ReviewsView
+from feedback.metrics.api import MetricsView
 from queues import api as queues
 from queues import aside_api
 
@@ -33,6 +34,7 @@ urlpatterns = [
     path("questions/", aside_api.QuestionsView.as_view(), name="questions"),
     path("queues/", queues.QueueListView.as_view(), name="queues"),
     path("queues/claim/", queues.ClaimView.as_view(), name="claim"),
+    path("metrics/", MetricsView.as_view(), name="metrics"),
     path("automation/", automation.AutomationView.as_view(), name="automation"),
     path("automation/stop/", automation.StopView.as_view(), name="automation-stop"),
     path("automation/recall/", automation.RecallView.as_view(), name="automation-recall"),

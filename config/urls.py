@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from cases.wire.error_page import errors_page
-from config import health
+from config import health, prometheus
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -21,4 +21,5 @@ urlpatterns = [
     path("api/docs/errors", errors_page, name="errors"),
     path("health/live/", health.live, name="live"),
     path("health/", health.ready, name="ready"),
+    path("metrics", prometheus.metrics, name="prometheus"),
 ]
