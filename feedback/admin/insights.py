@@ -1,5 +1,6 @@
 """The insights page, and the cases behind each of its numbers."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -18,9 +19,9 @@ from ..metrics.behind import facts_behind, step_named
 from ..metrics.definitions import BY_METRIC, METRICS, Dimension
 from ..metrics.insights import PICTURED, WEEKDAYS, look, window
 from ..metrics.names import key_of, names_of
-from ..metrics.reading import BadQuestion, Question, domains_of, full_hours, zone_of
+from ..metrics.reading import BadQuestion, Question, full_hours, largest, zone_of
 
-TENANTS = 100
+TENANTS, DOMAINS = 100, 100
 SPANS = ((1, "Today"), (7, "7 days"), (28, "28 days"), (91, "13 weeks"), (364, "52 weeks"))
 BY = (Dimension.DOMAIN, Dimension.QUEUE, Dimension.RISK, Dimension.RELEASE, Dimension.ROUTE)
 
@@ -52,7 +53,7 @@ def page(request: HttpRequest) -> HttpResponse:
     days = request.GET.get("days", "")
     days = int(days) if days in {str(span) for span, _ in SPANS} else 28
     question, complete_until = window(tenant, days)
-    domains = domains_of(question)
+    domains = sorted(largest(replace(question, by=Dimension.DOMAIN), DOMAINS, ("opened", "handled")))
     by = (*BY, Dimension.REVIEWER) if rights.has("view_people", tenant.pk) else BY
     chosen = {
         "tenant": tenant.slug,

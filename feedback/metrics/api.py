@@ -34,6 +34,7 @@ from .reading import LONGEST, BadQuestion, Figure, Period, Question, available, 
 
 USUAL = timedelta(days=28)
 PLACES = 6
+MOST_YEAR = 9000  # Past 9999 no hour can be rounded up.
 COLUMNS = ("metric", "unit", "at", "key", "name", "value", "numerator", "denominator", "p50", "p90")
 _NARROWING = tuple(dimension for dimension in Dimension if dimension != Dimension.DOMAIN)
 
@@ -177,6 +178,8 @@ class MetricsView(APIView):
 def question_of(tenant: Tenant, zone: str, values: Mapping[str, Any]) -> Question:
     """Raises ``BadQuestion``, or ``NotFound`` for a key that the tenant does not have."""
     end = values.get("to") or db_now()
+    if end.year >= MOST_YEAR:
+        raise BadQuestion(f"The window must end before the year {MOST_YEAR}.")
     start, end = full_hours(values.get("from") or end - USUAL, end, zone)
     kept = [dimension for dimension in _NARROWING if dimension in values]
     if len(kept) > 1:

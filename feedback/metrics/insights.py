@@ -1,7 +1,7 @@
 """Everything that the insights page shows, in a fixed number of queries, from the hourly sums alone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -106,7 +106,7 @@ def look(
     before = {figure.metric.name: figure for figure in reading.figures(question.before(), kept, with_ranks=False)}
     sums = reading.read_sums(question)
     totals = next(iter(sums.values()), {})
-    points = _points(question, period, metric, link)
+    points = _points(question, period, metric)
     marks = _marks(tenant, question)
     scale = 1.0 if metric.unit == Unit.SHARE else None
     chart = draw(
@@ -198,10 +198,8 @@ def _starts(question: Question, period: Period) -> list[datetime]:
     return found
 
 
-def _points(question: Question, period: Period, metric: Metric, link: _Links) -> list[tuple[datetime, Figure | None]]:
-    narrowed = Question(
-        question.tenant_id, question.zone, question.start, question.end, period=period, domain=question.domain
-    )
+def _points(question: Question, period: Period, metric: Metric) -> list[tuple[datetime, Figure | None]]:
+    narrowed = replace(question, period=period)
     found = {figure.at: figure for figure in reading.figures(narrowed, [metric.name], with_ranks=False)}
     return [(at, found.get(at)) for at in _starts(question, period)]
 
@@ -283,12 +281,11 @@ def _groups(
     tenant: Tenant, question: Question, by: Dimension, link: _Links
 ) -> tuple[list[str], list[tuple[str, list[Cell]]]]:
     shown = OF_PEOPLE if by == Dimension.REVIEWER else TABLE
-    narrowed = Question(question.tenant_id, question.zone, question.start, question.end, by=by, domain=question.domain)
-    sums = {key: row for (_, key), row in reading.read_sums(narrowed).items() if key is not None}
-    largest = sorted(sums, key=lambda key: -(sums[key]["opened"] + sums[key]["handled"]))[:GROUPS]
-    names = names_of(tenant, by, largest)
+    narrowed = replace(question, by=by)
+    sums = reading.largest(narrowed, GROUPS, ("opened", "handled"))
+    names = names_of(tenant, by, sums)
     rows = []
-    for key in largest:
+    for key in sums:
         name, cells = names.get(key), []
         for metric in (BY_METRIC[one] for one in shown):
             value = metric.value(sums[key])
@@ -303,14 +300,10 @@ def _groups(
 
 
 def _advice(tenant: Tenant, question: Question, dimension: Dimension, link: _Links) -> list[tuple[Advice, Cell]]:
-    narrowed = Question(
-        question.tenant_id, question.zone, question.start, question.end, by=dimension, domain=question.domain
-    )
-    sums = {key: row for (_, key), row in reading.read_sums(narrowed).items() if key and row["judged"]}
-    largest = sorted(sums, key=lambda key: -sums[key]["judged"])[:GROUPS]
-    names = names_of(tenant, dimension, largest)
+    sums = reading.largest(replace(question, by=dimension), GROUPS, ("judged",))
+    names = names_of(tenant, dimension, sums)
     found = []
-    for key in largest:
+    for key in sums:
         advice = Advice(names[key].words, int(sums[key]["judged"]), int(sums[key]["overridden"]), key)
         more = {str(dimension): names[key].sent}
         found.append((advice, link.cell(f"{advice.changed:,}", "override_rate.above", **more)))

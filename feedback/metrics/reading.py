@@ -252,10 +252,18 @@ def _queue_age(question: Question, metric: Metric) -> Iterator[Figure]:
 # --- for the page -----------------------------------------------------------------------------------------------------
 
 
-def domains_of(question: Question) -> list[str]:
-    """The domains that have facts in the window, at most a hundred."""
-    found = {key for _, key in read_sums(replace(question, by=Dimension.DOMAIN, domain="", only=None, period=None))}
-    return sorted(key for key in found if key)[:100]
+def largest(question: Question, limit: int, measures: Sequence[str]) -> dict[str, Mapping[str, int | Decimal]]:
+    """The sums of the ``limit`` keys of ``question.by`` with the most of ``measures``, the largest first."""
+    _, group, where, values = _parts(question, question.dimension)
+    names = [measure.name for measure in MEASURES]
+    size = " + ".join(f"sum({name})" for name in measures)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {group}, {', '.join(f'sum({name})' for name in names)} FROM feedback_metrichour WHERE {where} "
+            f"GROUP BY 1 HAVING {size} > 0 ORDER BY {size} DESC, 1 LIMIT {int(limit)}",
+            values,
+        )
+        return {key: dict(zip(names, found, strict=True)) for key, *found in cursor.fetchall()}
 
 
 def load_by_hour(question: Question) -> dict[tuple[int, int], int]:

@@ -86,6 +86,8 @@ def test_the_same_comes_as_csv_by_format_or_by_accept(world):
         ({"from": "yesterday"}, "invalid"),
         ({"from": "2027-05-01T00:00:00Z", "to": "2027-05-01T00:00:00Z"}, "metrics_not_available"),
         ({"from": "2020-05-01T00:00:00Z"}, "metrics_not_available"),
+        ({"to": "9999-12-31T23:59:59Z"}, "metrics_not_available"),
+        ({"from": "9999-12-31T23:59:59Z"}, "metrics_not_available"),
         ({"by": "risk", "queue": "general"}, "metrics_not_available"),
         ({"risk": "low", "queue": "general"}, "metrics_not_available"),
         ({"metric": "queue_age", "group_by": "day"}, "metrics_not_available"),
