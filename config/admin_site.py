@@ -23,6 +23,7 @@ MENU = (
     ("Policies", "admin:cases_policy_changelist", "change_policy"),
     ("People", "admin:cases_membership_changelist", "view_people"),
     ("Automation", "admin:cases_automationswitch_changelist", "view_automation"),
+    ("Insights", "admin:insights", "view_metrics"),
     ("Health", "admin:health", "change_queue"),
 )
 
@@ -77,12 +78,19 @@ class CountersignAdminSite(AdminSite):
 
     def get_urls(self):
         from cases.admin.step_up import pages_of
+        from feedback.admin import insights  # The rooms' models are loaded after the site.
 
-        from .health import page  # The rooms' models are loaded after the site.
+        from .health import page
 
-        own = {"everything": self.admin_view(self.everything), "health": self.admin_view(page), **pages_of(self)}
+        own = {
+            "everything": self.admin_view(self.everything),
+            "health": self.admin_view(page),
+            "insights": self.admin_view(insights.page),
+            **pages_of(self),
+        }
         return [
             *(path(f"{name.replace('_', '-')}/", view, name=name) for name, view in own.items()),
+            path("insights/cases/", self.admin_view(insights.cases_page), name="insights-cases"),
             *super().get_urls(),
         ]
 

@@ -8,6 +8,7 @@ from cases.api.bulk import BulkView
 from cases.api.satisfaction import SatisfactionView
 from feedback import exports_api as exports
 from feedback.api import ReviewDraftView, ReviewsView
+from feedback.metrics.api import MetricsView
 from queues import api as queues
 from queues import aside_api
 
@@ -48,6 +49,7 @@ urlpatterns = [
     path("exports/<str:export_id>/", exports.ExportView.as_view(), name="export"),
     path("exports/<str:export_id>/download/", exports.DownloadView.as_view(), name="export-download"),
     path("exports/<str:export_id>/cancel/", exports.CancelExportView.as_view(), name="export-cancel"),
+    path("metrics/", MetricsView.as_view(), name="metrics"),
     path("automation/", automation.AutomationView.as_view(), name="automation"),
     path("automation/stop/", automation.StopView.as_view(), name="automation-stop"),
     path("automation/recall/", automation.RecallView.as_view(), name="automation-recall"),

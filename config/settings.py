@@ -318,6 +318,9 @@ NOTICE_SCHEMES = frozenset(
     .split(",")
 )
 
+# Prometheus asks /metrics with this bearer token; without one there is no such page.
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
+
 LANGUAGE_CODE = "en-gb"
 FORMAT_MODULE_PATH = ["config.formats"]
 TIME_ZONE = "UTC"

@@ -7,7 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from cases.customer_pages import opt_out
 from cases.wire.error_page import errors_page
-from config import health
+from config import health, prometheus
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -23,4 +23,5 @@ urlpatterns = [
     path("customers/opt-out/<str:token>/", opt_out, name="customer_opt_out"),
     path("health/live/", health.live, name="live"),
     path("health/", health.ready, name="ready"),
+    path("metrics", prometheus.metrics, name="prometheus"),
 ]

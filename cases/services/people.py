@@ -7,7 +7,7 @@ from django.db import transaction
 from knox.models import AuthToken
 
 from ..clock import db_now
-from ..errors import CountersignError, IllegalState
+from ..errors import CountersignError, IllegalState, NotPermitted
 from ..history import current_request
 from ..models import Membership, Tenant, User
 from ..models.people import system_actor

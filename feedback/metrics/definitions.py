@@ -127,7 +127,7 @@ class Unit(StrEnum):
 
 
 REPEATED = 5  # cases of one reason within the window, from which it counts as repeated
-REPEATED_CASES, LIVE = "repeated_cases", "live"
+REPEATED_CASES = "repeated_cases"
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,8 @@ _REVIEWS = f"""
 
 FACTS = f"{_CASES}    UNION ALL{_REVIEWS}"
 FACTS_OF = {Source.CASE: _CASES, Source.REVIEW: _REVIEWS}
+_DIMENSIONS = ("domain", "risk", "release", "route", "queue", "reviewer", "trigger", "condition", "reasons")
+COLUMNS = ("case_id", "review_id", "at", *_DIMENSIONS, *(measure.name for measure in MEASURES))  # in this order
 
 _SINGLE = [dimension for dimension in Dimension if dimension not in SEVERAL and dimension != Dimension.DOMAIN]
 

@@ -18,6 +18,7 @@ from cases.models.people import system_actor
 from cases.services import people, recalls
 from config import api
 from feedback.kinds import Kind
+from feedback.metrics import rollups
 from feedback.models import Export
 from feedback.services import exports, reviews
 from feedback.submission import Submission
@@ -231,6 +232,25 @@ def ask_for_export(scene: Scene) -> Export:
     return exports.request(scene.inner.tenant, kind=Kind.OVERRIDES, format="jsonl", actor=scene.inner.supervisor)
 
 
+def no_metric_of_the_inner(scene: Scene) -> None:
+    scene.inner.submit()
+    rollups.refresh()
+    for query in ("", "?by=queue", "?group_by=day&by=reviewer", "?metric=queue_age"):
+        rows = scene.ask("GET", f"metrics/{query}", actor="supervisor").json()["results"]
+        assert {row["denominator"] for row in rows} <= {"0"}, query
+        assert {row["key"] for row in rows} <= {None}, query
+    release = scene.inner.tenant.releases.first().pk
+    pairs = (
+        ("tenant_id=inner", "tenant_id=no-such"),
+        ("reviewer=rita@inner", "reviewer=nobody"),
+        (f"release={release}", f"release={new_id()}"),
+    )
+    for theirs, nobodys in pairs:
+        same = [scene.ask("GET", f"metrics/?{query}", actor="supervisor") for query in (theirs, nobodys)]
+        assert same[0].status_code == 404, theirs
+        assert same[0].content == same[1].content, theirs
+
+
 WITHOUT_ID: dict[str, Callable[[Scene], None]] = {
     "cases/": nothing_of_the_inner,
     "cases/ (POST)": no_case_into_the_inner,
@@ -241,6 +261,7 @@ WITHOUT_ID: dict[str, Callable[[Scene], None]] = {
     "queues/": no_queue_of_the_inner,
     "queues/claim/": no_claim_in_the_inner,
     "questions/": no_question_of_the_inner,
+    "metrics/": no_metric_of_the_inner,
     "automation/": no_switch_of_the_inner,
     "automation/stop/": no_switch_of_the_inner,
     "automation/resume/": no_switch_of_the_inner,

@@ -1,0 +1,310 @@
+"""Everything that the insights page shows, in a fixed number of queries, from the hourly sums alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.urls import reverse
+
+from cases.clock import db_now
+from cases.models import PolicyVersion, Release, Tenant
+
+from . import reading
+from .advice import Advice
+from .behind import FUNNEL
+from .charts import Chart, draw
+from .definitions import BY_METRIC, METRICS, REPEATED, REPEATED_CASES, Dimension, Metric, Unit
+from .names import names_of
+from .reading import Figure, Period, Question
+from .wording import change_words, count_words, value_words
+
+REASONS, GROUPS, MARKS = 10, 20, 20
+TABLE = ("escalation_rate", "override_rate", "sla_miss_rate", "average_handling_time")
+OF_PEOPLE = ("override_rate", "draft_acceptance_rate", "reviewer_edit_distance", "average_handling_time")
+ADVISED = ((Dimension.TRIGGER, "Trigger"), (Dimension.QUEUE, "Queue"), (Dimension.CONDITION, "Condition of the policy"))
+PICTURED = tuple(metric for metric in METRICS if metric.source)
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+SHADES = 5
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number with the list of cases behind it, where there is one."""
+
+    words: str
+    url: str = ""
+    shade: int = 0
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    metric: Metric
+    value: Cell
+    n: Cell
+    before: str
+    change: str
+    ranks: str = ""
+
+
+@dataclass(frozen=True)
+class Mark:
+    number: int
+    at: datetime
+    words: str
+
+
+@dataclass(frozen=True)
+class Point:
+    at: datetime
+    value: Cell
+    n: Cell
+
+
+@dataclass(frozen=True)
+class Insights:
+    question: Question
+    complete_until: datetime | None
+    rows: Sequence[MetricRow]
+    metric: Metric
+    chart: Chart
+    ticks: Sequence[tuple[float, str]]
+    points: Sequence[Point]
+    period: Period
+    marks: Sequence[Mark]
+    funnel: Sequence[tuple[str, Cell, int]]
+    load: Sequence[tuple[str, Sequence[Cell]]]
+    reasons: Sequence[tuple[str, str, Cell, bool]]
+    by: Dimension
+    heads: Sequence[str]
+    groups: Sequence[tuple[str, Sequence[Cell]]]
+    advice: Sequence[tuple[str, Sequence[tuple[Advice, Cell]]]]
+
+
+def window(tenant: Tenant, days: int, **narrowed: Any) -> tuple[Question, datetime | None]:
+    """The last ``days`` days of the tenant's calendar, today included, and up to when their sums are complete."""
+    zone, complete_until = reading.zone_of(tenant)
+    now = db_now()
+    midnight = now.astimezone(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    start, end = reading.full_hours(midnight - timedelta(days=days - 1), now, zone)
+    if end <= start:  # Exactly midnight.
+        end = start + reading.HOUR
+    return Question(tenant.pk, zone, start, end, **narrowed), complete_until
+
+
+def look(
+    tenant: Tenant, question: Question, complete_until: datetime | None, *, metric: Metric, by: Dimension
+) -> Insights:
+    """The page's content for ``question``, which has neither period nor dimension."""
+    link = _Links(tenant, question)
+    period = _period(question)
+    asked = reading.available(question)
+    now = {figure.metric.name: figure for figure in reading.figures(question, asked)}
+    kept = [name for name in asked if BY_METRIC[name].source]
+    before = {figure.metric.name: figure for figure in reading.figures(question.before(), kept, with_ranks=False)}
+    sums = reading.read_sums(question)
+    totals = next(iter(sums.values()), {})
+    points = _points(question, period, metric)
+    marks = _marks(tenant, question)
+    scale = 1.0 if metric.unit == Unit.SHARE else None
+    chart = draw(
+        [(at, None if figure is None or figure.value is None else float(figure.value)) for at, figure in points],
+        [mark.at for mark in marks],
+        question.start,
+        question.end,
+        most=scale,
+    )
+    heads, groups = _groups(tenant, question, by, link)
+    return Insights(
+        question=question,
+        complete_until=complete_until,
+        rows=[_metric_row(now[name], before.get(name), link) for name in asked],
+        metric=metric,
+        chart=chart,
+        ticks=[(tick.at, value_words(metric, tick.value)) for tick in chart.ticks],
+        points=[_point(at, figure, metric, period, question, link) for at, figure in points],
+        period=period,
+        marks=marks,
+        funnel=_funnel(totals, link),
+        load=_load(question, link),
+        reasons=_reasons(tenant, question, link),
+        by=by,
+        heads=heads,
+        groups=groups,
+        advice=[(words, _advice(tenant, question, dimension, link)) for dimension, words in ADVISED],
+    )
+
+
+class _Links:
+    """Addresses of the lists of cases behind the numbers of one page."""
+
+    def __init__(self, tenant: Tenant, question: Question) -> None:
+        self._base = {"tenant": tenant.slug, "from": _stamp(question.start), "to": _stamp(question.end)}
+        if question.domain:
+            self._base["domain"] = question.domain
+
+    def __call__(self, of: str, **more: Any) -> str:
+        return f"{reverse('admin:insights-cases')}?{urlencode(self._base | {'of': of} | more)}"
+
+    def cell(self, words: Any, of: str, **more: Any) -> Cell:
+        return Cell(str(words), self(of, **more))
+
+
+def _stamp(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _metric_row(figure: Figure, before: Figure | None, link: _Links) -> MetricRow:
+    metric, ranks = figure.metric, ""
+    value = value_words(metric, figure.value)
+    if figure.p50 is not None and figure.p90 is not None:
+        ranks = f"p50 {value_words(metric, figure.p50)}, p90 {value_words(metric, figure.p90)}"
+    if metric.source is None:
+        waiting = reverse("admin:queues_entry_changelist")
+        return MetricRow(metric, Cell(value, waiting), Cell(f"{figure.below:,}", waiting), "counted now", "", ranks)
+    is_repeated = REPEATED_CASES in metric.above  # Its cases are those of the reasons, which the page lists one by one.
+    return MetricRow(
+        metric,
+        Cell(value, "#reasons-title") if is_repeated else link.cell(value, f"{metric.name}.above"),
+        link.cell(count_words(figure.below), f"{metric.name}.below"),
+        value_words(metric, before.value if before else None),
+        change_words(metric, before.value if before else None, figure.value),
+        ranks,
+    )
+
+
+# --- the picture ------------------------------------------------------------------------------------------------------
+
+
+def _period(question: Question) -> Period:
+    days = (question.end - question.start).days
+    return Period.HOUR if days < 2 else Period.DAY if days < 95 else Period.WEEK
+
+
+def _starts(question: Question, period: Period) -> list[datetime]:
+    """When each period of the window begins, the first perhaps before it."""
+    if period == Period.HOUR:
+        hours = int((question.end - question.start) / reading.HOUR)
+        return [question.start + reading.HOUR * number for number in range(hours)]
+    local = question.start.astimezone(ZoneInfo(question.zone))
+    if period == Period.WEEK:
+        local -= timedelta(days=local.weekday())
+    step, found = timedelta(days=7 if period == Period.WEEK else 1), []
+    while local < question.end:  # Wall-clock days: 23 or 25 hours where clocks change.
+        found.append(local)
+        local += step
+    return found
+
+
+def _points(question: Question, period: Period, metric: Metric) -> list[tuple[datetime, Figure | None]]:
+    narrowed = replace(question, period=period)
+    found = {figure.at: figure for figure in reading.figures(narrowed, [metric.name], with_ranks=False)}
+    return [(at, found.get(at)) for at in _starts(question, period)]
+
+
+def _point(
+    at: datetime, figure: Figure | None, metric: Metric, period: Period, question: Question, link: _Links
+) -> Point:
+    local = at.astimezone(ZoneInfo(question.zone))
+    if figure is None:
+        return Point(local, Cell("–"), Cell("0"))
+    step = {Period.HOUR: reading.HOUR, Period.DAY: timedelta(days=1)}.get(period, timedelta(days=7))
+    until = (at.astimezone(UTC) + step) if period == Period.HOUR else local + step
+    span = {"from": _stamp(max(at, question.start)), "to": _stamp(min(until, question.end))}
+    return Point(
+        local,
+        link.cell(value_words(metric, figure.value), f"{metric.name}.above", **span),
+        link.cell(count_words(figure.below), f"{metric.name}.below", **span),
+    )
+
+
+def _marks(tenant: Tenant, question: Question) -> list[Mark]:
+    """Releases that were first seen and policies that were published within the window."""
+    span = (question.start, question.end)
+    releases = Release.objects.filter(tenant=tenant, first_seen_at__gte=span[0], first_seen_at__lt=span[1])
+    versions = PolicyVersion.objects.filter(
+        policy__tenant=tenant, published_at__gte=span[0], published_at__lt=span[1]
+    ).select_related("policy")
+    if question.domain:
+        versions = versions.filter(policy__domain__in=("", question.domain))
+    found = [(one.first_seen_at, f"Release {one}") for one in releases.order_by("-first_seen_at")[:MARKS]]
+    for one in versions.order_by("-published_at")[:MARKS]:
+        scope = one.policy.domain or "every domain"
+        found.append((one.published_at, f"Policy for {scope}, version {one.number}: {one.reason}".rstrip(": ")))
+    zone = ZoneInfo(question.zone)
+    latest = sorted(found)[-MARKS:]
+    return [Mark(number, at.astimezone(zone), words) for number, (at, words) in enumerate(latest, 1)]
+
+
+# --- the tables -------------------------------------------------------------------------------------------------------
+
+
+def _funnel(totals: Mapping[str, Any], link: _Links) -> list[tuple[str, Cell, int]]:
+    """Each step with its cases, and their share of the first step in the picture's units (0 to 100)."""
+    counts = [(step, step.count(totals) if totals else 0) for step in FUNNEL]
+    most = max(counts[0][1], 1)
+    return [(step.words, link.cell(f"{n:,}", step.name), round(100 * n / most)) for step, n in counts]
+
+
+def _load(question: Question, link: _Links) -> list[tuple[str, list[Cell]]]:
+    load = reading.load_by_hour(question)
+    most = max(load.values(), default=0) or 1
+    days = []
+    for weekday, name in enumerate(WEEKDAYS, 1):
+        cells = []
+        for hour in range(24):
+            n = load.get((weekday, hour), 0)
+            shade = -(-n * SHADES // most)
+            url = link("escalation_rate.below", weekday=weekday, hour=hour) if n else ""
+            cells.append(Cell(f"{n:,}", url, shade))
+        days.append((name, cells))
+    return days
+
+
+def _reasons(tenant: Tenant, question: Question, link: _Links) -> list[tuple[str, str, Cell, bool]]:
+    found = reading.top_reasons(question, REASONS)
+    names = names_of(tenant, Dimension.REASONS, (key for _, key, _ in found))
+    return [
+        (
+            domain,
+            names[key].words if key else "Nothing but the confidence",
+            link.cell(f"{n:,}", "escalated", domain=domain, reasons=key),
+            n >= REPEATED,
+        )
+        for domain, key, n in found
+    ]
+
+
+def _groups(
+    tenant: Tenant, question: Question, by: Dimension, link: _Links
+) -> tuple[list[str], list[tuple[str, list[Cell]]]]:
+    shown = OF_PEOPLE if by == Dimension.REVIEWER else TABLE
+    narrowed = replace(question, by=by)
+    sums = reading.largest(narrowed, GROUPS, ("opened", "handled"))
+    names = names_of(tenant, by, sums)
+    rows = []
+    for key in sums:
+        name, cells = names.get(key), []
+        for metric in (BY_METRIC[one] for one in shown):
+            value = metric.value(sums[key])
+            more = {str(by): name.sent if name else key}
+            cells.append(
+                Cell("–") if value is None else link.cell(value_words(metric, value), f"{metric.name}.above", **more)
+            )
+            n = metric.parts(sums[key])[1]
+            cells.append(link.cell(count_words(n), f"{metric.name}.below", **more) if n else Cell("0"))
+        rows.append((name.words if name else key, cells))
+    return [BY_METRIC[one].title for one in shown], rows
+
+
+def _advice(tenant: Tenant, question: Question, dimension: Dimension, link: _Links) -> list[tuple[Advice, Cell]]:
+    sums = reading.largest(replace(question, by=dimension), GROUPS, ("judged",))
+    names = names_of(tenant, dimension, sums)
+    found = []
+    for key in sums:
+        advice = Advice(names[key].words, int(sums[key]["judged"]), int(sums[key]["overridden"]), key)
+        more = {str(dimension): names[key].sent}
+        found.append((advice, link.cell(f"{advice.changed:,}", "override_rate.above", **more)))
+    return found

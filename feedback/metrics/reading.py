@@ -1,0 +1,310 @@
+"""Reading the hourly sums: a window, in the tenant's own hours, days, weeks or months, by one dimension.
+
+The domain combines with every dimension; two others do not combine, since the sums of one are not split by the other:
+to ask so is refused and never answered approximately. Nothing here reads cases or reviews, but for the waiting ones of
+``queue_age``.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from cases.clock import db_now
+from cases.errors import CountersignError
+from cases.models import Case, Tenant
+from queues.models import Entry
+
+from ..models import MetricState
+from .definitions import (
+    ALL,
+    BY_METRIC,
+    MEASURES,
+    REPEATED,
+    REPEATED_CASES,
+    Dimension,
+    Metric,
+    Source,
+)
+
+HOUR = timedelta(hours=1)
+LONGEST = timedelta(days=366)
+MOST_ROWS = 5_000  # groups, each of one period
+PERCENTILES = (Decimal("0.5"), Decimal("0.9"))
+
+
+class Period(StrEnum):
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"  # begins on Monday
+    MONTH = "month"
+
+
+class BadQuestion(CountersignError):
+    """The question has no exact answer from what is kept."""
+
+    code = "metrics_not_available"
+    status = 400
+    title = "This cannot be answered"
+
+
+@dataclass(frozen=True)
+class Question:
+    """``start`` included, ``end`` not, both full hours of ``zone``; ``only`` is a dimension and the key to keep."""
+
+    tenant_id: UUID
+    zone: str
+    start: datetime
+    end: datetime
+    period: Period | None = None
+    by: Dimension | None = None
+    domain: str = ""
+    only: tuple[Dimension, str] | None = None
+
+    def __post_init__(self) -> None:
+        if not timedelta(0) < self.end - self.start <= LONGEST:
+            raise BadQuestion(f"The window must end after it began and span at most {LONGEST.days} days.")
+        if self.only and self.by not in (None, Dimension.DOMAIN, self.only[0]):
+            raise BadQuestion(
+                f"Sums are kept for each {self.by} and for each {self.only[0]}, not for both together: leave one out. "
+                "The domain combines with each of them."
+            )
+
+    @property
+    def dimension(self) -> str:
+        """Whose rows answer it."""
+        if self.only:
+            return self.only[0]
+        return self.by if self.by and self.by != Dimension.DOMAIN else ALL
+
+    def before(self) -> "Question":
+        """The same of the period before, as long as this one."""
+        return replace(self, start=self.start - (self.end - self.start), end=self.start)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One metric of one group in one period. ``value`` is exact; percentiles are whole seconds."""
+
+    metric: Metric
+    at: datetime | None
+    key: str | None
+    above: int | Decimal
+    below: int | Decimal
+    p50: int | None = None
+    p90: int | None = None
+
+    @property
+    def value(self) -> Fraction | None:
+        return Fraction(self.above) / Fraction(self.below) if self.below else None
+
+
+def zone_of(tenant: Tenant) -> tuple[str, datetime | None]:
+    """The time zone whose hours are kept, and up to when they are complete; the latter is None before the first."""
+    state = MetricState.objects.filter(tenant=tenant).first()
+    return (state.time_zone, state.refreshed_at) if state else (tenant.time_zone, None)
+
+
+def full_hours(start: datetime, end: datetime, zone: str) -> tuple[datetime, datetime]:
+    """The window widened to full hours of ``zone``, which may lie at half past."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT date_trunc('hour', %(start)s::timestamptz, %(zone)s), "
+            "date_trunc('hour', %(end)s::timestamptz + interval '59:59.999999', %(zone)s)",
+            {"start": start, "end": end, "zone": zone},
+        )
+        return cursor.fetchone()
+
+
+def figures(question: Question, metrics: Iterable[str], *, with_ranks: bool = True) -> list[Figure]:
+    """The metrics named, of every group and period that has facts; without groups, always one of each metric.
+
+    ``with_ranks`` is False for who does not show percentiles: they read every single value.
+    """
+    asked = [BY_METRIC[name] for name in metrics]
+    sums = read_sums(question) if any(metric.source for metric in asked) else {}
+    if question.period is None and question.by is None and not sums:
+        sums = {(None, None): dict.fromkeys((measure.name for measure in MEASURES), 0)}
+    found: list[Figure] = []
+    for metric in asked:
+        if metric.source is None:
+            found += _queue_age(question, metric)
+            continue
+        extra = _repeated(question) if REPEATED_CASES in metric.above else {}
+        ranks = _percentiles(question) if metric.has_percentiles and with_ranks else {}
+        for group, row in sums.items():
+            above, below = metric.parts({**row, REPEATED_CASES: extra.get(group, 0)})
+            found.append(Figure(metric, *group, above, below, *ranks.get(group, ())))
+    return found
+
+
+Group = tuple[datetime | None, str | None]
+
+
+def read_sums(question: Question) -> dict[Group, Mapping[str, int | Decimal]]:
+    """What each measure adds up to, per period and key, in that order."""
+    names = [measure.name for measure in MEASURES]
+    rows = _rows(question, ", ".join(f"sum({name})" for name in names))
+    return {(at, key): dict(zip(names, values, strict=True)) for at, key, *values in rows}
+
+
+def _percentiles(question: Question) -> dict[Group, tuple[int, int]]:
+    """Nearest-rank percentiles of the single values that the hours keep: exact."""
+    ranks = f"percentile_disc(ARRAY[{', '.join(map(str, PERCENTILES))}]) WITHIN GROUP (ORDER BY value)"
+    rows = _rows(question, ranks, ", unnest(handling_values) AS value")
+    return {(at, key): tuple(values) for at, key, values in rows}
+
+
+def _repeated(question: Question) -> dict[Group, int]:
+    """How many escalated cases had a reason that escalated ``REPEATED`` or more of their group."""
+    if question.dimension not in (ALL, Dimension.REASONS):
+        raise BadQuestion("Repeated reasons are counted by domain and by reasons only: leave the other dimension out.")
+    bucket, group, where, values = _parts(question, Dimension.REASONS)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT at, grp, sum(n) FROM (SELECT {bucket} AS at, {group} AS grp, sum(escalated) AS n "
+            f"FROM feedback_metrichour WHERE {where} GROUP BY 1, 2, domain, key) reasons "
+            f"WHERE n >= {REPEATED} GROUP BY 1, 2",
+            values,
+        )
+        return {(at, key): int(n) for at, key, n in cursor.fetchall()}
+
+
+def _rows(question: Question, columns: str, source: str = "") -> Sequence[tuple]:
+    bucket, group, where, values = _parts(question, question.dimension)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {bucket} AS at, {group} AS grp, {columns} FROM feedback_metrichour{source} WHERE {where} "
+            f"GROUP BY 1, 2 ORDER BY 1, 2 LIMIT {MOST_ROWS + 1}",
+            values,
+        )
+        rows = cursor.fetchall()
+    if len(rows) > MOST_ROWS:
+        raise BadQuestion(f"This has more than {MOST_ROWS:,} groups: ask for a shorter window or longer periods.")
+    return rows
+
+
+def _parts(question: Question, dimension: str) -> tuple[str, str, str, dict[str, Any]]:
+    """The period's and the group's expressions, the condition (read by ``one_row_per_hour_and_key``), its values."""
+    bucket = f"date_trunc('{question.period}', hour, %(zone)s)" if question.period else "NULL::timestamptz"
+    group = "domain" if question.by == Dimension.DOMAIN else "key" if question.by else "NULL::text"
+    where = "tenant_id = %(tenant)s AND dimension = %(dimension)s AND hour >= %(start)s AND hour < %(end)s"
+    values = {
+        "tenant": question.tenant_id,
+        "dimension": str(dimension),
+        "start": question.start,
+        "end": question.end,
+        "zone": question.zone,
+    }
+    if question.domain:
+        where += " AND domain = %(domain)s"
+        values["domain"] = question.domain
+    if question.only:
+        where += " AND key = %(key)s"
+        values["key"] = question.only[1]
+    return bucket, group, where, values
+
+
+# --- what is counted now ----------------------------------------------------------------------------------------------
+
+_WAITING_BY = {
+    Dimension.DOMAIN: "case__domain",
+    Dimension.QUEUE: "queue",
+    Dimension.RISK: "risk",
+    Dimension.ROUTE: "route",
+}
+
+
+def _queue_age(question: Question, metric: Metric) -> Iterator[Figure]:
+    """Of the cases that wait now, free to be claimed: the window does not matter."""
+    dimensions = {question.by, question.only[0] if question.only else None} - {None}
+    if question.period or dimensions - set(_WAITING_BY):
+        raise BadQuestion(
+            "The age of the queue is counted now, by domain, queue, risk or route: leave group_by and others out."
+        )
+    waiting = Entry.objects.waiting().filter(tenant=question.tenant_id, case__purpose=Case.Purpose.REAL)
+    if question.domain:
+        waiting = waiting.filter(case__domain=question.domain)
+    if question.only:
+        waiting = waiting.filter(**{_WAITING_BY[question.only[0]]: question.only[1]})
+    columns = [_WAITING_BY[question.by]] if question.by else []
+    sql, values = waiting.order_by().values_list(*columns, "entered_at").query.sql_with_params()
+    names = "key, entered_at" if columns else "entered_at"
+    key = "key::text" if columns else "NULL::text"
+    ranks = f"percentile_disc(ARRAY[{', '.join(map(str, PERCENTILES))}]) WITHIN GROUP (ORDER BY age)"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {key}, COALESCE(sum(age), 0), count(*), {ranks} FROM ({sql}) w ({names}), "
+            "LATERAL (SELECT GREATEST(floor(extract(epoch FROM %s - w.entered_at)), 0)::bigint AS age) aged "
+            f"{'GROUP BY 1 ORDER BY 1' if columns else ''}",
+            (*values, db_now()),
+        )
+        for found, above, below, percentiles in cursor.fetchall():
+            yield Figure(metric, None, found, int(above), below, *(percentiles or ()))
+
+
+# --- for the page -----------------------------------------------------------------------------------------------------
+
+
+def largest(question: Question, limit: int, measures: Sequence[str]) -> dict[str, Mapping[str, int | Decimal]]:
+    """The sums of the ``limit`` keys of ``question.by`` with the most of ``measures``, the largest first."""
+    _, group, where, values = _parts(question, question.dimension)
+    names = [measure.name for measure in MEASURES]
+    size = " + ".join(f"sum({name})" for name in measures)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {group}, {', '.join(f'sum({name})' for name in names)} FROM feedback_metrichour WHERE {where} "
+            f"GROUP BY 1 HAVING {size} > 0 ORDER BY {size} DESC, 1 LIMIT {int(limit)}",
+            values,
+        )
+        return {key: dict(zip(names, found, strict=True)) for key, *found in cursor.fetchall()}
+
+
+def load_by_hour(question: Question) -> dict[tuple[int, int], int]:
+    """Cases opened, by weekday (Monday is 1) and hour of the day where the tenant is."""
+    _, _, where, values = _parts(question, question.dimension)
+    local = "hour AT TIME ZONE %(zone)s"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT extract(isodow FROM {local})::int, extract(hour FROM {local})::int, sum(opened) "
+            f"FROM feedback_metrichour WHERE {where} GROUP BY 1, 2",
+            values,
+        )
+        return {(weekday, hour): int(n) for weekday, hour, n in cursor.fetchall()}
+
+
+def top_reasons(question: Question, limit: int) -> list[tuple[str, str, int]]:
+    """Domain, reasons and escalated cases of the reasons that escalated most."""
+    _, _, where, values = _parts(question, Dimension.REASONS)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT domain, key, sum(escalated) AS n FROM feedback_metrichour WHERE {where} "
+            f"GROUP BY 1, 2 HAVING sum(escalated) > 0 ORDER BY n DESC, 1, 2 LIMIT {int(limit)}",
+            values,
+        )
+        return [(domain, key, int(n)) for domain, key, n in cursor.fetchall()]
+
+
+# --- which metrics a question can have --------------------------------------------------------------------------------
+
+
+def available(question: Question) -> list[str]:
+    """The metrics that have an answer to ``question``, in the order of their definitions."""
+    dimensions = {question.by, question.only[0] if question.only else None} - {None}
+    names = []
+    for metric in BY_METRIC.values():
+        if metric.source is None:
+            fits = not question.period and not dimensions - set(_WAITING_BY)
+        elif REPEATED_CASES in metric.above:
+            fits = not dimensions - {Dimension.DOMAIN, Dimension.REASONS}
+        else:
+            fits = Dimension.REVIEWER not in dimensions or metric.source == Source.REVIEW
+        if fits:
+            names.append(metric.name)
+    return names
