@@ -5,7 +5,7 @@ that was still open then has an id that may lie anywhere, and is in a later vers
 are short queries of their own and no long transaction, so that vacuum goes on beside an hour's export.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -42,6 +42,15 @@ def watermark() -> Watermark:
 
 
 @dataclass(frozen=True)
+class Page:
+    """``rows`` are those of the ``read`` corrections up to the id ``last`` that are in the selection, by id."""
+
+    rows: Sequence[Row]
+    read: int
+    last: UUID
+
+
+@dataclass(frozen=True)
 class Selection:
     """One tenant's corrections under ``filters``, as of ``mark``."""
 
@@ -65,21 +74,28 @@ class Selection:
         return self._narrowed(found, labels)
 
     def count(self) -> int:
-        """How many reviews will be read."""
-        return self.reviews().count()
+        """How many corrections will be looked at, whatever the filters leave of them."""
+        return self._overrides().count()
 
-    def pages(self, after: UUID | None = None, *, size: int = PAGE) -> Iterator[list[Row]]:
-        """The rows behind ``after``, ``size`` at a time."""
+    def pages(self, after: UUID | None = None, *, size: int = PAGE) -> Iterator[Page]:
+        """What is behind ``after``, ``size`` corrections at a time.
+
+        The ids come first, off the index ``corrections`` alone, and everything else is looked up for these: in one
+        query the planner joins and sorts all that is left for each page.
+        """
         while True:
-            page = self.reviews().order_by("pk")
-            if after is not None:
-                page = page.filter(pk__gt=after)
-            values = list(page.values_list(*COLUMNS)[:size])
-            if values:
-                yield [self._row(dict(zip(COLUMNS, found, strict=True))) for found in values]
-                after = values[-1][0]
-            if len(values) < size:
+            window = self._overrides() if after is None else self._overrides().filter(pk__gt=after)
+            keys = list(window.order_by("pk").values_list("pk", flat=True)[:size])
+            if keys:
+                after = keys[-1]
+                found = self.reviews().filter(pk__in=keys).values_list(*COLUMNS)
+                rows = [self._row(dict(zip(COLUMNS, values, strict=True))) for values in found]
+                yield Page(sorted(rows, key=lambda row: row.review_id), len(keys), after)
+            if len(keys) < size:
                 return
+
+    def _overrides(self) -> QuerySet[Review]:
+        return Review.objects.filter(tenant=self.tenant, kind=Review.Kind.DECISION, is_override=True)
 
     def _labels(self) -> QuerySet[CorrectionLabel]:
         """As a subquery: the outer review's labels that stood at the watermark, the latest first."""

@@ -16,8 +16,8 @@ from django.core.files.storage import Storage, storages
 
 from ..datasets.examples import examples_of
 from ..datasets.manifest import Counts
-from ..datasets.rows import Row
 from ..datasets.seen import Seen
+from ..datasets.selection import Page
 from ..formats import Destination, Format
 from ..kinds import Kind
 
@@ -55,14 +55,14 @@ class ExportFile:
     def __exit__(self, *failure: Any) -> None:
         self._file.close()
 
-    def add(self, rows: Iterable[Row]) -> None:
-        """Append what ``rows`` teach.
+    def add(self, page: Page) -> None:
+        """Append what the rows of ``page`` teach.
 
         Duplicates are told before the split is chosen: the same pair never stands on both sides.
         """
-        for row in rows:
-            self.rows_read += 1
-            self.after = row.review_id
+        self.rows_read += page.read
+        self.after = page.last
+        for row in page.rows:
             is_wanted = not self.split or row.split == self.split
             found = examples_of(self.destination.kind, row)
             if is_wanted:

@@ -3,84 +3,22 @@
 import csv
 import io
 import json
-from dataclasses import replace
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from cases.ids import new_id
 from feedback.datasets.conversation import conversation
 from feedback.datasets.examples import FIELDS, Example, examples_of
-from feedback.datasets.rows import Row
 from feedback.datasets.seen import Seen
 from feedback.datasets.splits import split_of
 from feedback.formats import ALL, FORMATS, Destination, formats_for
 from feedback.formats.promptfoo import as_text
 from feedback.kinds import Kind
 from feedback.labels import Label
-
-NASTY = [
-    "plain",
-    "{{ question }} and {{question}}",
-    "{% for x in y %}{# no comment #}{{{",
-    "{% endraw %}{{ env.HOME }}",
-    "file:///etc/hosts",
-    "file://secrets.js",
-    'package:x {{ "{" }}',
-    "=1+1\r\n\u2028next",
-    "日本語 🙂 \x85",
-    "}} ends {",
-]
-
-
-def a_row(**changes: Any) -> Row:
-    row = Row(
-        review_id=new_id(),
-        case_id=new_id(),
-        reviewed_at=datetime(2027, 5, 9, 15, tzinfo=UTC),
-        case_kind="answer",
-        domain="billing",
-        language="en",
-        risk="medium",
-        route="quick_review",
-        confidence=0.7,
-        triggers=["policy_boundary"],
-        release={"model": "m", "version": None, "prompt_version": "v1", "retrieval_version": None},
-        external_id="conv-1",
-        question="May I send them back?",
-        messages=[{"role": "customer", "content": "Hello"}, {"role": "bot", "content": "Hi"}],
-        customer=None,
-        draft="Yes, within 60 days.",
-        model_decision="",
-        reasoning="It says so.",
-        evidence=[
-            {"document_id": "returns", "quote": "60 days"},
-            {"document_id": "old", "quote": "90 days"},
-            {"document_id": "mute", "quote": ""},
-        ],
-        policies=[{"policy_id": "p1", "text": "30 days."}],
-        verdict="edit",
-        is_override=True,
-        final_answer="No, within 30 days.",
-        final_decision="",
-        reason_code="wrong_policy",
-        policy_reason="p1",
-        notes="see p1",
-        missing_evidence="Shoes: 30 days.",
-        incorrect_evidence=["returns", "mute", "never shown"],
-        better_query="return period shoes",
-        edit_distance=5,
-        edit_share=0.3,
-        handling_seconds=20.0,
-        label=Label.MODEL_ERROR,
-    )
-    row = replace(row, **changes)
-    return replace(row, split=split_of(row.case_id).value)
-
-
-def labels_for(kind: Kind) -> Label:
-    return Label.BAD_RETRIEVAL if kind == Kind.HARD_NEGATIVES else Label.MODEL_ERROR
+from tests.feedback.rows import NASTY, a_row, labels_for
 
 
 def one(kind: Kind, **changes: Any) -> list[Example]:
@@ -259,6 +197,7 @@ def render(template: str) -> str:
         literal, closed, rest = rest.partition("}}")
         literal = literal.strip()
         assert closed
+        assert "#}" not in before
         assert literal[0] == literal[-1] == '"'
         assert '"' not in literal[1:-1]
         out += literal[1:-1]
@@ -296,3 +235,13 @@ def test_phoenix_uploads_have_three_lists_of_objects_of_one_length(kind):
         parts = [body["inputs"], body["outputs"], body["metadata"]]
         assert {len(part) for part in parts} == {1}
         assert all(isinstance(entry, dict) for part in parts for entry in part)
+
+
+def test_the_guide_names_every_field_and_every_format():
+    guide = (Path(settings.BASE_DIR) / "docs" / "exports.md").read_text()
+    for kind in Kind:
+        told = guide.partition(f"### `{kind}`")[2].partition("### ")[0]
+        assert [f"| `{name}` | {meaning} |" for name, meaning in FIELDS[kind].items()] == told.splitlines()[4:][
+            : len(FIELDS[kind])
+        ]
+    assert all(f"| `{each.name}`: {each.title} |" in guide for each in ALL)
