@@ -11,6 +11,8 @@ APPEND_ONLY = (
     "feedback_correctionlabel",
     "feedback_exportedoverride",
     "feedback_exportedlabel",
+    "feedback_shadowverdict",
+    "feedback_historicalshadowpolicy",
     "feedback_datasetversion",
     "feedback_historicalpushtarget",
 )
