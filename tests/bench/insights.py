@@ -110,9 +110,9 @@ def fill(land, count: int, *, first: int) -> None:
         case = world.submit(signals=FAIR, domain=DOMAINS[0])
         entry = claims.claim(case, world.reviewer)
         reviews.submit(case.pk, Submission("accept"), actor=world.reviewer, generation=entry.generation)
-        Case.objects.filter(pk=case.pk).update(final_at="2020-01-01T00:00:00Z")
-    review = Review.objects.select_related("case").earliest("id")
-    case, draft = review.case, review.draft
+    review = Review.objects.select_related("draft").earliest("id")
+    # A case may begin as approved automatically, and not as decided by a person: copies of rows are inserts too.
+    case, draft = Case.objects.filter(state="auto_approved").earliest("id"), review.draft
     opened = f"now() - interval '1 day' - mod(n * 7919, {YEAR_MINUTES}) * interval '1 minute'"
     empty = {"body": "'{}'", "search_text": "''"}
     kinds = "(ARRAY['{low_confidence}', '{low_confidence,policy_boundary}', '{}', '{high_stakes}'])[1 + mod(n, 4)]"
