@@ -18,6 +18,9 @@ from approvals.models import ActionType, ApprovalAuthority, ImpactRule, Proposed
 from cases.admin.scoped import TenantScoped
 from cases.models import (
     Case,
+    CustomerNotice,
+    CustomerNoticeSettings,
+    CustomerTemplate,
     Delivery,
     Denial,
     Membership,
@@ -80,6 +83,11 @@ def furnish(world: World) -> dict[type[Model], Any]:
     channel = NoticeChannel(tenant=tenant, name=f"Team {tenant.slug}", email=f"team@{tenant.slug}.example")
     channel.save_as(system, "created")
     tell([News(tenant.pk, "sla.warn", f"Due in {tenant.slug}.", f"key-{tenant.slug}")])
+    rules = CustomerNoticeSettings(tenant=tenant, is_on=True)
+    rules.save_as(system, "created")
+    text = CustomerTemplate(tenant=tenant, occasion="received", subject="{company}", text=f"{tenant.slug} {{opt_out}}")
+    text.save_as(system, "created")
+    world.submit(customer={"email": f"anna@{tenant.slug}.example"}, external_id=f"three-{tenant.slug}")
     return {
         Tenant: tenant.pk,
         Membership: Membership.objects.get(user=world.reviewer).pk,
@@ -102,6 +110,9 @@ def furnish(world: World) -> dict[type[Model], Any]:
         ProposedAction: ProposedAction.objects.get(case=case).pk,
         NoticeChannel: channel.pk,
         Notice: Notice.objects.get(channel=channel).pk,
+        CustomerNoticeSettings: rules.pk,
+        CustomerTemplate: text.pk,
+        CustomerNotice: CustomerNotice.objects.get(tenant=tenant).pk,
     }
 
 
