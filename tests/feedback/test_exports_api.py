@@ -7,7 +7,7 @@ import pytest
 
 from cases.models import CaseEvent, Delivery, WebhookEndpoint
 from cases.models.people import system_actor
-from cases.services.deliveries import new_secret
+from cases.signing import new_secret
 from feedback.models import Export
 from feedback.services import export_runs
 from tests.callers import Caller

@@ -18,6 +18,9 @@ from approvals.models import ActionType, ApprovalAuthority, ImpactRule, Proposed
 from cases.admin.scoped import TenantScoped
 from cases.models import (
     Case,
+    CustomerNotice,
+    CustomerNoticeSettings,
+    CustomerTemplate,
     Delivery,
     Denial,
     Membership,
@@ -94,6 +97,11 @@ def furnish(world: World) -> dict[type[Model], Any]:
         requested_at=export.requested_at,
         next_attempt_at=export.requested_at,
     )
+    rules = CustomerNoticeSettings(tenant=tenant, is_on=True)
+    rules.save_as(system, "created")
+    text = CustomerTemplate(tenant=tenant, occasion="received", subject="{company}", text=f"{tenant.slug} {{opt_out}}")
+    text.save_as(system, "created")
+    world.submit(customer={"email": f"anna@{tenant.slug}.example"}, external_id=f"three-{tenant.slug}")
     return {
         Export: export.pk,
         PushTarget: target.pk,
@@ -119,6 +127,9 @@ def furnish(world: World) -> dict[type[Model], Any]:
         ProposedAction: ProposedAction.objects.get(case=case).pk,
         NoticeChannel: channel.pk,
         Notice: Notice.objects.get(channel=channel).pk,
+        CustomerNoticeSettings: rules.pk,
+        CustomerTemplate: text.pk,
+        CustomerNotice: CustomerNotice.objects.get(tenant=tenant).pk,
     }
 
 
