@@ -83,18 +83,18 @@ def on_events(happenings: Sequence[Happening]) -> dict[UUID, dict[str, Any]]:
         for one in happenings
         if one.event.kind == CaseEvent.Kind.OPENED and one.case.purpose == Case.Purpose.REAL and one.payload
     ]
-    if opened:
+    tenant = opened[0].case.tenant if opened else None
+    shadows = list(ShadowPolicy.objects.filter(tenant=tenant, is_active=True)[:MOST]) if tenant else []
+    if shadows:  # Most tenants have none: for them, one question is all that it costs.
         try:
             with transaction.atomic():  # A savepoint: a statement that fails would end the intake.
-                _judge(opened)
+                _judge(tenant, shadows, opened)
         except Exception as error:  # Whatever it is, it is the shadow's matter alone.
             log.exception("shadow_failed", error=type(error).__name__)
     return {}
 
 
-def _judge(opened: Sequence[Happening]) -> None:
-    tenant = opened[0].case.tenant
-    shadows = list(ShadowPolicy.objects.filter(tenant=tenant, is_active=True)[:MOST])
+def _judge(tenant: Tenant, shadows: Sequence[ShadowPolicy], opened: Sequence[Happening]) -> None:
     pairs = [(one, [shadow for shadow in shadows if _concerns(shadow, one)]) for one in opened]
     watched = [(one, found) for one, found in pairs if found]
     if not watched:
