@@ -240,6 +240,7 @@ CASE_DETAIL_PROVIDERS = ["queues.details.case_details", "approvals.details.case_
 CASE_EVENT_HANDLERS = [
     "approvals.handlers.on_events",
     "queues.handlers.on_events",
+    "feedback.handlers.on_events",
     "feedback.metrics.marks.on_events",
 ]
 # The same seam sideways: what queues ask of approvals, which they may not import.

@@ -45,3 +45,10 @@ class FileRefused(CountersignError):
 
     code = "file_refused"
     title = "The file cannot be read"
+
+
+class LookRefused(CountersignError):
+    """A second look that cannot be asked for as it was wished."""
+
+    code = "second_look_refused"
+    title = "No second look was asked for"

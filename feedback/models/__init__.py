@@ -1,7 +1,9 @@
 """What people decided, and what it teaches."""
 
 from .labels import CorrectionLabel
+from .looks import SecondLook
 from .metrics import MetricHour, MetricMark, MetricState
+from .polls import Poll
 from .reviews import Correction, Review, ReviewDraft
 from .weekly import ExportedLabel, ExportedOverride, WeeklyExport
 
@@ -13,7 +15,9 @@ __all__ = [
     "MetricHour",
     "MetricMark",
     "MetricState",
+    "Poll",
     "Review",
     "ReviewDraft",
+    "SecondLook",
     "WeeklyExport",
 ]
