@@ -1,7 +1,8 @@
 """The doors of feedback in the admin: reviews and the page where cases are decided, and the labels of corrections."""
 
 from .corrections import CorrectionAdmin
+from .looks import SecondLookAdmin
 from .reviews import ReviewAdmin
 from .weekly import WeeklyExportAdmin
 
-__all__ = ["CorrectionAdmin", "ReviewAdmin", "WeeklyExportAdmin"]
+__all__ = ["CorrectionAdmin", "ReviewAdmin", "SecondLookAdmin", "WeeklyExportAdmin"]

@@ -1,6 +1,6 @@
 """Second looks: a supervisor has decided cases reviewed again by somebody else.
 
-The second person sees the case as the first did and says what they would decide. Where both say the same, nothing
+The second person sees the case with what became of it and says what they would decide. Where both say the same, nothing
 changes. Where they differ, neither of the two is right by rank: both outcomes are kept, the case is reopened, and it
 goes to a third person.
 """
@@ -77,7 +77,7 @@ def sample(tenant: Tenant, wish: Wish, *, actor: User, reason: str) -> list[Seco
         raise LookRefused("Say why they are looked at again.")
     now = db_now()
     pool = list(candidates(tenant, wish, now=now).order_by("-created_at").values_list("pk", flat=True)[:POOL])
-    size = wish.number if wish.number is not None else round(len(pool) * wish.share)
+    size = min(len(pool), wish.number) if wish.number is not None else round(len(pool) * wish.share)
     if size < 1:
         raise LookRefused(f"{len(pool)} decisions match, of which this is none. Nothing was asked for.")
     salt = now.isoformat().encode()

@@ -25,6 +25,7 @@ from queues.errors import NotFit, StaleClaim
 from queues.models import Entry, QuorumRule
 from queues.quorum import Demand, required
 from queues.services import claims
+from tests.bench.oversight import Person, simulate
 from tests.callers import Caller
 from tests.threads import failures, in_parallel
 from tests.worlds import FAIR, make_world
@@ -76,6 +77,14 @@ def test_rules_raise_the_queues_number_and_never_lower_it():
     assert required(1, [risky, costly], queue="q2", risk="low", impact="critical")[0] == 1
     assert required(1, [risky, costly], queue="q1", risk="critical", impact="critical") == (3, "rule “risky”")
     assert required(4, [risky, costly], queue="q1", risk="critical")[0] == 4
+
+
+@pytest.mark.parametrize("required_reviews", [1, 2, 3])
+def test_a_quorum_of_simulated_people_leaves_the_error_that_the_binomial_says(required_reviews):
+    person = Person(0.2, carelessness=0.1)
+    left = simulate([True, True, False] * 200, person, required_reviews, rounds=10, seed=2)
+    assert abs(left.deviation) < 4
+    assert left.reviews <= most(required_reviews)
 
 
 # --- a case before its voters ------------------------------------------------------------------------------------

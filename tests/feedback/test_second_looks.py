@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 
 from cases.clock import db_now, pretend_now
 from cases.models import CaseEvent
@@ -118,3 +119,38 @@ def test_an_appeal_in_a_team_of_one_goes_to_the_same_person_again(db):
     with pretend_now(db_now() + HOUR):
         lifecycle.reopen(case.pk, actor=world.supervisor, reason="appeal")
     assert Entry.objects.get(case=case).excluded == []
+
+
+# --- the page -----------------------------------------------------------------------------------------------------
+
+ASK = "/admin/feedback/secondlook/ask/"
+
+
+def signed_in(user) -> Client:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def test_a_supervisor_draws_a_sample_on_a_page_and_finds_both_outcomes_in_a_list(world):
+    form = {"tenant": str(world.tenant.pk), "days": "30", "number": "2", "reason": "monthly sample"}
+    client = signed_in(world.supervisor)
+    assert client.get(ASK).status_code == 200
+    assert client.post(ASK, form | {"percent": "5"}).status_code == 400
+    with pretend_now(db_now() + timedelta(minutes=1)):
+        assert client.post(ASK, form).status_code == 302
+    assert SecondLook.objects.count() == 2
+    look = SecondLook.objects.first()
+    vote(look.case, world.colleague, REJECT)
+    text = client.get("/admin/feedback/secondlook/").content.decode()
+    assert "Accept by Rita" in text and "Reject by Carl" in text and "Overturned" in text
+
+
+def test_the_page_is_for_those_who_may_reopen_and_offers_an_outsider_nothing(world):
+    outsider = make_world("other")
+    assert signed_in(world.reviewer).get(ASK).status_code == 403
+    page = signed_in(outsider.supervisor).get(ASK).content.decode()
+    assert "Acme" not in page and "@acme" not in page
+    form = {"tenant": str(world.tenant.pk), "days": "30", "number": "2", "reason": "mine"}
+    assert signed_in(outsider.supervisor).post(ASK, form).status_code == 400
+    assert not SecondLook.objects.exists()
