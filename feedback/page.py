@@ -313,11 +313,11 @@ class Page:
 
     @cached_property
     def timeline(self) -> list[Line]:
-        events = CaseEvent.objects.filter(case=self.case).select_related("actor", "note").order_by("-id")
-        claims = Claim.objects.filter(case=self.case).select_related("user").order_by("-generation")
-        if hides_votes(self.user, self.case):
+        events = CaseEvent.objects.filter(case=self.case).select_related("actor", "note").order_by("-id")[:EVENTS]
+        claims = Claim.objects.filter(case=self.case).select_related("user").order_by("-generation")[:CLAIMS]
+        if any(event.kind in CaseEvent.OF_VOTES for event in events) and hides_votes(self.user, self.case):
             events, claims = without_votes(events, claims, self.user)
-        return timeline(reversed(events[:EVENTS]), reversed(claims[:CLAIMS]), reversed(self._review_rows))
+        return timeline(reversed(events), reversed(claims), reversed(self._review_rows))
 
     @property
     def timed(self) -> list[tuple[str, Line]]:

@@ -6,6 +6,8 @@ case is decided, who may see its reviews sees its votes. Webhooks and callers ar
 (``CaseEvent.INTERNAL``), and who voted when is told to people as ``permissions.fields_visible_to`` says.
 """
 
+from collections.abc import Iterable
+
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from cases.models import Case, CaseEvent, User
@@ -13,7 +15,7 @@ from cases.permissions import tenants_of
 from cases.states import State
 from queues.models import Claim
 
-from .models import Poll, Review
+from .models import Review
 from .quorum import WAITS_FOR_ADJUDICATOR
 
 _IS_OPEN = Q(poll__closed_at=None, poll__isnull=False, case__state=State.PENDING_REVIEW)
@@ -35,15 +37,10 @@ def hides_votes(actor: User, case: Case) -> bool:
 
 
 def without_votes(
-    events: QuerySet[CaseEvent], claims: QuerySet[Claim], actor: User
-) -> tuple[QuerySet[CaseEvent], QuerySet[Claim]]:
-    """The timeline's rows without what others did in an open question."""
-    others = ~Q(actor=actor)
+    events: Iterable[CaseEvent], claims: Iterable[Claim], actor: User
+) -> tuple[list[CaseEvent], list[Claim]]:
+    """The timeline's rows, in their order, without what others did in an open question."""
     return (
-        events.exclude(others, kind__in=CaseEvent.OF_VOTES),
-        claims.exclude(~Q(user=actor), end=Claim.End.VOTED),
+        [event for event in events if event.kind not in CaseEvent.OF_VOTES or event.actor_id == actor.pk],
+        [claim for claim in claims if claim.end != Claim.End.VOTED or claim.user_id == actor.pk],
     )
-
-
-def open_poll(case: Case) -> Poll | None:
-    return Poll.objects.filter(case=case, closed_at=None).first()
