@@ -11,6 +11,7 @@ from guardian.shortcuts import get_objects_for_user
 
 from .errors import NotPermitted
 from .models import Case, Membership, Tenant, User
+from .states import OPEN
 from .vocabulary import Role
 
 _LOOK = {"view_tenant", "view_case", "view_automation", "view_queue"}
@@ -29,9 +30,11 @@ _SUPERVISE = _REVIEW | {
 # Per role its rights on the tenant, and on each of the tenant's queues.
 TENANT_RIGHTS: dict[Role, frozenset[str]] = {
     Role.REVIEWER: frozenset(_REVIEW),
-    Role.SENIOR_REVIEWER: frozenset(_REVIEW | {"view_customer", "view_action", "label_review"}),
+    Role.SENIOR_REVIEWER: frozenset(_REVIEW | {"view_customer", "view_action", "label_review", "adjudicate_case"}),
     Role.APPROVER: frozenset(_REVIEW | {"view_customer", "view_action"}),
-    Role.SUPERVISOR: frozenset(_SUPERVISE | {"change_queue", "resume_automation", "reconcile_action", "label_review"}),
+    Role.SUPERVISOR: frozenset(
+        _SUPERVISE | {"change_queue", "resume_automation", "reconcile_action", "label_review", "adjudicate_case"}
+    ),
     Role.COMPLIANCE: frozenset(_SUPERVISE - {"withdraw_case", "reopen_case"} | {"view_audit", "view_webhook"}),
     Role.TENANT_ADMIN: frozenset(
         _SUPERVISE
@@ -144,7 +147,10 @@ class Rights:
 
 
 def fields_visible_to(actor: User, case: Case, rights: Rights | None = None) -> frozenset[str]:
-    """Which sensitive parts of ``case`` a door may show: ``customer`` unmasked, the caller's ``resume_token``.
+    """Which sensitive parts of ``case`` a door may show.
+
+    ``customer`` unmasked; the caller's ``resume_token``; ``votes``: who voted, which nobody learns who may still have
+    to vote. What each vote says is ``feedback.seeing``'s to tell.
 
     Doors that show many cases pass one ``Rights`` for all of them.
     """
@@ -153,4 +159,6 @@ def fields_visible_to(actor: User, case: Case, rights: Rights | None = None) -> 
         visible.add("customer")
     if case.caller_id == actor.pk:
         visible.add("resume_token")
+    if not actor.is_service and case.state not in OPEN:
+        visible.add("votes")
     return frozenset(visible)

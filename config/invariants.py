@@ -34,9 +34,10 @@ INVARIANTS = (
             WHERE c.state IN {_in(OPEN)} AND e.id IS NULL""",
     ),
     Invariant(
-        "A case that waits for nobody has no open entry, but for the sample of an automatic approval",
+        "A case that waits for nobody has no open entry, but for the sample of an automatic approval or a second look",
         f"""SELECT c.id FROM cases_case c JOIN queues_entry e ON e.case_id = c.id
-            WHERE c.state NOT IN {_in(OPEN)} AND (c.state <> '{State.AUTO_APPROVED}' OR e.kind <> 'audit')""",
+            WHERE c.state NOT IN {_in(OPEN)} AND (c.state <> '{State.AUTO_APPROVED}' OR e.kind <> 'audit')
+              AND (c.state NOT IN {_in((State.APPROVED, State.REJECTED))} OR e.kind <> 'second')""",
     ),
     Invariant(
         "Every case began with an event, and its current draft is its own last one",

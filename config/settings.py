@@ -255,6 +255,7 @@ CASE_EVENT_HANDLERS = [
     "feedback.services.shadows.on_events",
     "approvals.handlers.on_events",
     "queues.handlers.on_events",
+    "feedback.handlers.on_events",
     "feedback.metrics.marks.on_events",
     "cases.services.customer_notices.on_events",
 ]

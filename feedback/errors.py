@@ -77,3 +77,10 @@ class NotReady(IllegalState):
 class CannotPush(IllegalState):
     code = "export_cannot_be_pushed"
     title = "This export cannot be pushed there"
+
+
+class LookRefused(CountersignError):
+    """A second look that cannot be asked for as it was wished."""
+
+    code = "second_look_refused"
+    title = "No second look was asked for"

@@ -27,6 +27,7 @@ from queues.services.fitness import fitness_of
 from . import exhibits
 from .actions import ShownAction, actions_of
 from .models import Review, ReviewDraft
+from .seeing import hides_votes, reviews_visible_to, without_votes
 from .services.reviews import is_undecided, shown_to, undo_left
 from .submission import Shown
 from .timeline import Line, timeline
@@ -36,6 +37,7 @@ EVENTS = 50
 CLAIMS = 50
 REVIEWS = 20
 DRAFTS = 20
+UNDOABLE = (Review.Kind.DECISION, Review.Kind.VOTE)
 CONSULTATIONS = 10
 DIFFED = 20_000  # characters of both texts together, beyond which an edit is shown without its diff
 
@@ -280,8 +282,8 @@ class Page:
 
     @cached_property
     def _review_rows(self) -> Sequence[Review]:
-        rows = Review.objects.filter(case=self.case).select_related(
-            "reviewer", "content", "draft__content", "superseded_by"
+        rows = reviews_visible_to(self.user, Review.objects.filter(case=self.case)).select_related(
+            "reviewer", "content", "draft__content", "superseded_by", "poll"
         )
         return list(rows.order_by("-id")[:REVIEWS])
 
@@ -311,6 +313,8 @@ class Page:
     def timeline(self) -> list[Line]:
         events = CaseEvent.objects.filter(case=self.case).select_related("actor", "note").order_by("-id")[:EVENTS]
         claims = Claim.objects.filter(case=self.case).select_related("user").order_by("-generation")[:CLAIMS]
+        if any(event.kind in CaseEvent.OF_VOTES for event in events) and hides_votes(self.user, self.case):
+            events, claims = without_votes(events, claims, self.user)
         return timeline(reversed(events), reversed(claims), reversed(self._review_rows))
 
     @property
@@ -338,7 +342,7 @@ class Page:
     @property
     def may_undo(self) -> bool:
         """Whether to offer the undo; the service itself asks again."""
-        last = next((row for row in self._review_rows if row.kind == Review.Kind.DECISION), None)
+        last = next((row for row in self._review_rows if row.kind in UNDOABLE), None)
         if last is None or last.reviewer_id != self.user.pk or getattr(last, "superseded_by", None):
             return False
         return undo_left(last, self.case, self.now) is not None

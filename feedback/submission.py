@@ -68,10 +68,10 @@ def check(submission: Submission, shown: Shown) -> Submission:
     if verdict == Verdict.NEEDS_EDIT:
         if not shown.can_redraft:
             raise ReviewInvalid("No further draft can be asked for: decide it yourself.", pointer="/verdict")
-        if not _has_reason(submission):
+        if not has_reason(submission):
             raise ReviewInvalid("Say what the new draft should do better.", pointer="/notes")
         return _with(submission, final_answer="", final_decision="")
-    if not _has_reason(submission):
+    if not has_reason(submission):
         raise ReviewInvalid("Say why it is rejected: choose a reason code or write a note.", pointer="/reason_code")
     return _with(submission, final_answer="", final_decision="")
 
@@ -85,7 +85,7 @@ def _edit(submission: Submission, shown: Shown) -> Submission:
         raise ReviewInvalid("Choose the decision.", pointer="/final_decision")
     if shown.has_draft and answer == shown.model_draft and decision == shown.model_decision:
         return _with(submission, verdict=Verdict.ACCEPT, final_answer="", final_decision=decision)
-    if shown.route == Route.FULL_INVESTIGATION and not _has_reason(submission):
+    if shown.route == Route.FULL_INVESTIGATION and not has_reason(submission):
         raise ReviewInvalid(
             "A full investigation states its reason: choose a code or write a note.", pointer="/reason_code"
         )
@@ -101,7 +101,7 @@ def _known(shown: Shown) -> set[str]:
     return {*shown.decision_options, shown.model_decision} - {""}
 
 
-def _has_reason(submission: Submission) -> bool:
+def has_reason(submission: Submission) -> bool:
     return any(text.strip() for text in (submission.reason_code, submission.policy_reason, submission.notes))
 
 

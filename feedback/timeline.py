@@ -11,7 +11,14 @@ from queues.models import Claim
 from .models import Review
 
 _REVIEWED = frozenset(
-    {CaseEvent.Kind.DECIDED, CaseEvent.Kind.DRAFT_REQUESTED, CaseEvent.Kind.UNDONE, CaseEvent.Kind.AUDITED}
+    {
+        CaseEvent.Kind.DECIDED,
+        CaseEvent.Kind.DRAFT_REQUESTED,
+        CaseEvent.Kind.UNDONE,
+        CaseEvent.Kind.AUDITED,
+        CaseEvent.Kind.VOTED,
+        CaseEvent.Kind.LOOKED_AGAIN,
+    }
 )
 
 
@@ -41,10 +48,11 @@ def timeline(events: Iterable[CaseEvent], claims: Iterable[Claim], reviews: Iter
 def _of_review(review: Review) -> Line:
     if review.kind == Review.Kind.UNDO:
         return Line(review.created_at, "Decision undone", str(review.reviewer))
+    said = {Review.Kind.VOTE: "Vote", Review.Kind.SECOND: "Second look"}.get(review.kind, "Review")
     details = [review.final_decision, review.reason_code.replace("_", " ")]
     return Line(
         review.created_at,
-        f"Review: {Verdict(review.verdict).label}",
+        f"{said}: {Verdict(review.verdict).label}",
         str(review.reviewer),
         ", ".join(filter(None, details)),
     )

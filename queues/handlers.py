@@ -14,7 +14,7 @@ from .services.entries import Arrival
 
 K = CaseEvent.Kind
 _COMES_BACK = {K.RECALLED, K.REOPENED}
-_LEAVES = {K.DECIDED, K.WITHDRAWN, K.AUDITED}
+_LEAVES = {K.DECIDED, K.WITHDRAWN, K.AUDITED, K.LOOKED_AGAIN}
 _RESUMES = {K.DRAFT_RECEIVED, K.REDRAFT_OVERDUE}
 
 
@@ -48,7 +48,10 @@ def _move(happening: Happening) -> Entry | None:
     case, draft, at, kind = happening.case, happening.draft, happening.event.at, happening.event.kind
     if kind in _COMES_BACK:
         entries.close_entry(case, at=at, end=kind)  # A sample's own entry, where the customer came first.
-        return entries.open_entry(case, draft, at=at, came_back=True)
+        entry = entries.open_entry(case, draft, at=at, came_back=True)
+        if kind == K.REOPENED and not str(happening.event.data.get("trigger", "")).startswith("action_"):
+            entries.keep_out_deciders(entry)
+        return entry
     if kind == K.UNDONE:
         return entries.restore_entry(case, draft, at=at, to=happening.actor)
     if kind in _RESUMES:

@@ -10,9 +10,9 @@ from rest_framework.views import APIView
 
 from ..clock import db_now
 from ..errors import NotFound
-from ..models import Case
+from ..models import Case, CaseEvent
 from ..outcome import events_for_callers, in_public_state
-from ..permissions import visible_to
+from ..permissions import fields_visible_to, visible_to
 from ..presentation import case_documents, event_document, receipt_document
 from ..services import intake, lifecycle
 from ..states import State
@@ -124,7 +124,10 @@ class TimelineView(APIView):
     def get(self, request: Request, case_id: str) -> Response:
         case = case_or_404(request, case_id)
         check_query(request, paged=False)
-        events = case.events.select_related("actor", "note").order_by("id")[:TIMELINE_AT_MOST]
+        events = case.events.select_related("actor", "note").order_by("id")
+        if "votes" not in fields_visible_to(request.user, case):
+            events = events.exclude(kind__in=CaseEvent.OF_VOTES)
+        events = events[:TIMELINE_AT_MOST]
         is_staff = request.user.is_person
         if not is_staff:
             events = events_for_callers(events, case, db_now())

@@ -19,6 +19,11 @@ class CaseEvent(models.Model):
         REDRAFT_OVERDUE = "case.redraft_overdue", "No new draft came in time"
         DECIDED = "case.decided", "Decided"
         UNDONE = "case.undone", "Decision undone"
+        VOTED = "case.voted", "Vote given"
+        VOTE_UNDONE = "case.vote_undone", "Vote taken back"
+        SPLIT = "case.split", "Reviewers disagree"
+        SECOND_LOOK = "case.second_look", "Second look asked for"
+        LOOKED_AGAIN = "case.looked_again", "Second look done"
         RECALLED = "case.recalled", "Recalled"
         REOPENED = "case.reopened", "Reopened"
         WITHDRAWN = "case.withdrawn", "Withdrawn"
@@ -63,6 +68,11 @@ class CaseEvent(models.Model):
             Kind.DRAFT_RECEIVED,
             Kind.REDRAFT_OVERDUE,
             Kind.UNDONE,
+            Kind.VOTED,
+            Kind.VOTE_UNDONE,
+            Kind.SPLIT,
+            Kind.SECOND_LOOK,
+            Kind.LOOKED_AGAIN,
             Kind.ESCALATED,
             Kind.SATISFACTION,
             Kind.AUDITED,
@@ -88,6 +98,9 @@ class CaseEvent(models.Model):
             Kind.EXPORT_PUSHED,
         }
     )
+
+    # Hidden from whoever may still have to vote: see ``permissions.fields_visible_to``.
+    OF_VOTES = frozenset({Kind.VOTED, Kind.VOTE_UNDONE, Kind.SPLIT})
 
     PREFIX = "evt"
 

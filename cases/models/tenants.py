@@ -97,6 +97,7 @@ class Tenant(Tracked):
             ("change_action", "Change action types, impact rules and authorities"),
             ("reconcile_action", "Say what became of an action whose result is unknown"),
             ("view_review", "See reviews"),
+            ("adjudicate_case", "Decide cases on which reviewers disagree"),
             ("label_review", "Label corrections"),
             ("view_audit", "See the audit trail"),
             ("view_metrics", "See metrics"),

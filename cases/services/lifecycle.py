@@ -88,6 +88,11 @@ def overturn(case: Case, *, actor: User, now: datetime) -> None:
     recall(case, actor=actor, now=now, trigger="audit_overturned")
 
 
+def reopen_after_look(case: Case, *, actor: User, now: datetime) -> None:
+    """Somebody looked at a decision again and disagrees: the case waits again, in the caller's transaction."""
+    _return_to_people(case, CaseEvent.Kind.REOPENED, actor, at=now, trigger="second_look")
+
+
 def _return_to_people(case: Case, kind: CaseEvent.Kind, actor: User, **details) -> Case:
     if kind == CaseEvent.Kind.RECALLED:
         case.recall()

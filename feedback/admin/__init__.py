@@ -2,6 +2,7 @@
 
 from .corrections import CorrectionAdmin
 from .exports import ExportAdmin, PushAdmin, PushTargetAdmin
+from .looks import SecondLookAdmin
 from .reviews import ReviewAdmin
 from .shadows import ShadowPolicyAdmin
 from .weekly import WeeklyExportAdmin
@@ -12,6 +13,7 @@ __all__ = [
     "PushAdmin",
     "PushTargetAdmin",
     "ReviewAdmin",
+    "SecondLookAdmin",
     "ShadowPolicyAdmin",
     "WeeklyExportAdmin",
 ]

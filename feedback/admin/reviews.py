@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -36,7 +37,9 @@ from queues.services.available import RELEASE, STOP_WAITING
 
 from ..models import Review
 from ..page import Page, page_of, undo_left
+from ..seeing import reviews_visible_to
 from ..services import reviews
+from .agreement import agreement_page
 from .asides import AsideForm, forms_of
 from .choices import ActionForms
 from .forms import TEXT_BOUNDS, DecisionForm
@@ -69,7 +72,8 @@ class ReviewAdmin(ReadOnlyAdmin):
     @admin.display(description="Verdict")
     def what(self, review: Review) -> str:
         verdict = review.get_verdict_display()
-        return f"Undone: {verdict.lower()}" if review.kind == Review.Kind.UNDO else verdict
+        prefix = {Review.Kind.UNDO: "Undone", Review.Kind.VOTE: "Vote", Review.Kind.SECOND: "Second look"}
+        return f"{prefix[review.kind]}: {verdict.lower()}" if review.kind in prefix else verdict
 
     @admin.display(description="Handling time")
     def took(self, review: Review) -> str:
@@ -79,6 +83,7 @@ class ReviewAdmin(ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         """The list and the review page; a review has no page of its own besides its case's."""
         routes = (
+            ("agreement/", self.agreement, "agreement"),
             ("next/", self.next_case, "next"),
             ("work/<uuid:case_id>/", self.work, "work"),
             ("work/<uuid:case_id>/take/", self.take, "take"),
@@ -101,6 +106,14 @@ class ReviewAdmin(ReadOnlyAdmin):
         if review is None:
             raise Http404("No such review.")
         return redirect(work_url(review.case_id))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Review]:
+        return reviews_visible_to(request.user, super().get_queryset(request))
+
+    @method_decorator(require_GET)
+    def agreement(self, request: HttpRequest) -> HttpResponse:
+        """How far reviewers agree."""
+        return agreement_page(request, self.admin_site)
 
     # --- taking a case --------------------------------------------------------------------------------------------
 
@@ -302,5 +315,7 @@ def decided_message(request: HttpRequest, review: Review) -> SafeString:
     left = undo_left(review, review.case, db_now())
     is_sample = review.verdict == Verdict.ACCEPT and review.case.state == State.AUTO_APPROVED
     done = "Confirmed" if is_sample else DONE[Verdict(review.verdict)]
+    if review.kind == Review.Kind.VOTE:
+        done = f"Your vote is counted ({done.lower()}); somebody else looks as well"
     context = {"review": review, "done": done, "seconds": int(left.total_seconds()) if left else None}
     return render_to_string("admin/feedback/decided_message.html", context, request=request)

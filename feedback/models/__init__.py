@@ -2,7 +2,9 @@
 
 from .exports import Dataset, DatasetVersion, Export, Push, PushTarget
 from .labels import CorrectionLabel
+from .looks import SecondLook
 from .metrics import MetricHour, MetricMark, MetricState
+from .polls import Poll
 from .reviews import Correction, Review, ReviewDraft
 from .shadows import ShadowPolicy, ShadowVerdict
 from .weekly import ExportedLabel, ExportedOverride, WeeklyExport
@@ -18,10 +20,12 @@ __all__ = [
     "MetricHour",
     "MetricMark",
     "MetricState",
+    "Poll",
     "Push",
     "PushTarget",
     "Review",
     "ReviewDraft",
+    "SecondLook",
     "ShadowPolicy",
     "ShadowVerdict",
     "WeeklyExport",

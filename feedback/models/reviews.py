@@ -50,11 +50,17 @@ class ReviewQuerySet(models.QuerySet):
 
 
 class Review(models.Model):
-    """Append-only. An undo appends a row that supersedes; the pair (draft, answer) rests in two ``Content`` rows."""
+    """Append-only. An undo appends a row that supersedes; the pair (draft, answer) rests in two ``Content`` rows.
+
+    A decision took effect. A vote is one of several reviews and a second look comes after a decision: neither changes
+    a case, and metrics, labels and exports count neither. The vote that completes a majority is the decision.
+    """
 
     class Kind(models.TextChoices):
         DECISION = "decision", "Decision"
         UNDO = "undo", "Undo"
+        VOTE = "vote", "Vote"
+        SECOND = "second", "Second look"
 
     PREFIX = "rev"
 
@@ -62,6 +68,9 @@ class Review(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="reviews")
     draft = models.ForeignKey(Draft, on_delete=models.PROTECT, related_name="reviews")
+    poll = models.ForeignKey(
+        "feedback.Poll", null=True, on_delete=models.PROTECT, related_name="reviews", help_text="None: one decides."
+    )
     policy_version = models.ForeignKey(PolicyVersion, null=True, on_delete=models.PROTECT, related_name="+")
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reviews")
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.DECISION)
@@ -96,7 +105,8 @@ class Review(models.Model):
         )
         constraints = (
             models.CheckConstraint(
-                condition=Q(kind="decision", supersedes=None) | Q(kind="undo", supersedes__isnull=False),
+                condition=Q(supersedes=None, kind__in=["decision", "vote", "second"])
+                | Q(kind="undo", supersedes__isnull=False),
                 name="undo_names_what_it_undoes",
             ),
         )

@@ -24,8 +24,10 @@ from queues.models import Claim, Entry
 from queues.services.claims import hold
 
 from ..errors import NothingToUndo, NotPending, ReviewInvalid, TooLate
-from ..models import Review, ReviewDraft
+from ..models import Poll, Review, ReviewDraft
+from ..quorum import Standing
 from ..submission import Shown, Submission, check, is_override
+from . import looks, votes
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,20 @@ def _submit(case_id, submission, *, actor, generation, displayed_digest, choices
     now = db_now()
     shown = shown_to(case, entry)
     counted = check(submission, shown)
+    poll = votes.poll_for(case, entry, now=now)
+    if poll:
+        votes.check_ballot(poll, counted, actor=actor, has_choices=bool(choices))
     for choice in choices:
         _decide_action(case, choice, actor=actor, signed_in_at=signed_in_at)
-    review = _store(case, entry, counted, shown, actor=actor, now=now)
+    review = _store(case, entry, counted, shown, actor=actor, now=now, poll=poll)
+    if poll:
+        votes.settle(poll, case, entry, review, actor=actor)
+    _forget_text(case, actor)
+    if review.kind == Review.Kind.VOTE:
+        return review
+    if review.kind == Review.Kind.SECOND:
+        looks.settle(case, review, actor=actor)
+        return review
     decision = decisions.Decision(
         verdict=Verdict(counted.verdict),
         final_decision=counted.final_decision,
@@ -103,7 +116,6 @@ def _submit(case_id, submission, *, actor, generation, displayed_digest, choices
         if is_audit:
             lifecycle.overturn(case, actor=actor, now=now)
         decisions.decide(case, decision, actor=actor, now=now)
-    _forget_text(case, actor)
     Release.objects.filter(pk=draft.release_id).update(reviews=F("reviews") + 1)
     return review
 
@@ -126,9 +138,11 @@ def _decide_action(case: Case, choice: ActionChoice, *, actor: User, signed_in_a
 
 
 def is_undecided(case: Case, entry: Entry) -> bool:
-    """Whether ``case`` can be decided under ``entry``: it waits for a person, or was sampled and still stands."""
+    """Whether ``case`` can be judged under ``entry``: it waits for a person, or its outcome is looked at and stands."""
     if entry.kind == Entry.Kind.AUDIT:
         return case.state == State.AUTO_APPROVED
+    if entry.kind == Entry.Kind.SECOND:
+        return case.state in (State.APPROVED, State.REJECTED)
     return case.state == State.PENDING_REVIEW
 
 
@@ -147,7 +161,15 @@ def shown_to(case: Case, entry: Entry) -> Shown:
     )
 
 
-def _store(case: Case, entry: Entry, counted: Submission, shown: Shown, *, actor: User, now: datetime) -> Review:
+def _store(
+    case: Case, entry: Entry, counted: Submission, shown: Shown, *, actor: User, now: datetime, poll: Poll | None
+) -> Review:
+    kind, is_blind = Review.Kind.DECISION, False
+    if poll:
+        is_blind = poll.standing == Standing.OPEN
+        kind = votes.kind_of(poll, counted)
+    elif entry.kind == Entry.Kind.SECOND:
+        kind = Review.Kind.SECOND
     content = Content(
         tenant=case.tenant,
         owner=Content.Owner.REVIEW,
@@ -163,6 +185,9 @@ def _store(case: Case, entry: Entry, counted: Submission, shown: Shown, *, actor
         draft=case.current_draft,
         policy_version=case.current_draft.policy_version,
         reviewer=actor,
+        kind=kind,
+        poll=poll,
+        is_blind=is_blind,
         verdict=counted.verdict,
         final_decision=counted.final_decision,
         reason_code=counted.reason_code,
@@ -185,6 +210,8 @@ def _store(case: Case, entry: Entry, counted: Submission, shown: Shown, *, actor
 def undo(case_id: UUID, *, actor: User) -> Review:
     """Take back one's own decision before it is final. The case stands before the reviewer again."""
     case = lifecycle.locked(case_id)
+    if vote := votes.own_vote(case, actor):
+        return votes.take_back(vote, case, actor=actor)
     last = Review.objects.filter(case=case, superseded_by=None, kind=Review.Kind.DECISION).order_by("-id").first()
     if last is None or last.reviewer_id != actor.pk:
         raise NothingToUndo("The last decision on this case is not yours.")
@@ -192,34 +219,17 @@ def undo(case_id: UUID, *, actor: User) -> Review:
     now = db_now()
     if undo_left(last, case, now) is None:
         raise TooLate("The undo window has passed and the outcome is out. Ask a supervisor to reopen the case.")
-    empty = Content(tenant=case.tenant, owner=Content.Owner.REVIEW, case_id=case.pk, body={})
-    empty.save(force_insert=True)
-    review = Review(
-        tenant=case.tenant,
-        case=case,
-        draft=last.draft,
-        policy_version=last.policy_version,
-        reviewer=actor,
-        kind=Review.Kind.UNDO,
-        supersedes=last,
-        verdict=last.verdict,
-        route=last.route,
-        is_override=False,
-        handling_seconds=0.0,
-        generation=last.generation,
-        displayed_digest=last.displayed_digest,
-        content=empty,
-        content_digest=empty.digest(),
-        created_at=now,
-    )
-    review.save(force_insert=True)
+    review = votes.append_undo(last, actor=actor, now=now)
     decisions.undo(case, actor=actor, now=now)
+    votes.reopen(last, case)
     return review
 
 
 def undo_left(review: Review, case: Case, now: datetime) -> timedelta | None:
     """How long ``review``, the last decision on ``case``, can still be taken back; None when it cannot."""
-    if case.state not in (State.APPROVED, State.REJECTED, State.NEEDS_EDIT):
+    if review.kind == Review.Kind.VOTE:
+        return votes.undo_left(review, case, now)
+    if review.kind != Review.Kind.DECISION or case.state not in (State.APPROVED, State.REJECTED, State.NEEDS_EDIT):
         return None
     left = review.created_at + timedelta(seconds=case.tenant.undo_seconds) - now
     return left if left > timedelta(0) else None

@@ -1,5 +1,5 @@
 """Queues, deadlines and reviewers in the back office."""
 
-from . import calendars, entries, people, questions, queues
+from . import calendars, entries, people, questions, queues, quorum
 
-__all__ = ["calendars", "entries", "people", "questions", "queues"]
+__all__ = ["calendars", "entries", "people", "questions", "queues", "quorum"]

@@ -5,6 +5,7 @@ from .calendars import BusinessCalendar, SlaPolicy
 from .entries import Claim, Entry, Passage
 from .people import Reviewer, ReviewerSkill, Skill
 from .queues import Queue, QueueGroupPermission, QueueUserPermission
+from .quorum import QuorumRule
 from .steps import SlaStep, StepFired
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Queue",
     "QueueGroupPermission",
     "QueueUserPermission",
+    "QuorumRule",
     "Reviewer",
     "ReviewerSkill",
     "Skill",

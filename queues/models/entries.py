@@ -63,6 +63,7 @@ class Entry(models.Model):
     class Kind(models.TextChoices):
         REVIEW = "review", "Review"
         AUDIT = "audit", "Sample of an automatic approval"
+        SECOND = "second", "Second look at a decision"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
@@ -86,6 +87,10 @@ class Entry(models.Model):
     )
     excluded = ArrayField(
         models.UUIDField(), default=list, help_text="Who may not take it: voters, people with a conflict of interest."
+    )
+
+    for_adjudicator = models.BooleanField(
+        default=False, help_text="Reviewers disagree: only who may adjudicate is offered it."
     )
 
     paused_at = models.DateTimeField(null=True)
@@ -186,6 +191,7 @@ class Claim(models.Model):
 
     class End(models.TextChoices):
         DECIDED = "decided", "Decided"
+        VOTED = "voted", "Voted"
         RELEASED = "released", "Released"
         LOST = "lost", "Lease ran out"
         CLOSED = "closed", "Case left the queue"

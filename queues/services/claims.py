@@ -28,7 +28,7 @@ HOLDING = ["claimed_by", "claimed_at", "lease_expires_at", "kept_for", "back_at"
 DEPTHS = (16, 256, 4096, None)
 
 _WAITS = """entry.tenant_id = %(tenant)s AND entry.claimed_by_id IS NULL AND entry.paused_at IS NULL
-        AND NOT %(user)s = ANY(entry.excluded)"""
+        AND NOT %(user)s = ANY(entry.excluded) AND (%(adjudicates)s OR NOT entry.for_adjudicator)"""
 # Offered to whom has not skipped it; who asks for this very case, or had it kept for them, may have it all the same.
 _FREE = f"{_WAITS} AND entry.kept_for_id IS NULL AND NOT %(user)s = ANY(entry.passed_by)"
 _MINE = f"{_WAITS} AND (entry.kept_for_id IS NULL OR entry.kept_for_id = %(user)s)"
@@ -228,6 +228,7 @@ def _claim(
         "lease": LEASE,
         "generations": GENERATIONS,
         "case": case.pk if case else None,
+        "adjudicates": fitness.adjudicates,
     }
     with connection.cursor() as cursor:
         for depth in depths:

@@ -20,6 +20,7 @@ from ..routing import CaseFacts, QueueFacts, choose
 from .claims import free, hand_to
 from .clocks import CLOCK_COLUMNS, Rules
 from .placing import authorities_of, case_facts, queue_facts, routed_queues, time_left
+from .staffing import fitting
 
 # Higher goes first. A customer who asked for a person, and a case that came back, stand before new ones of their risk.
 PRIORITY = {Risk.LOW: 0, Risk.MEDIUM: 10, Risk.HIGH: 20, Risk.CRITICAL: 30}
@@ -72,7 +73,13 @@ def open_entries(arrivals: Sequence[Arrival], *, at: datetime) -> list[Entry]:
         return []
     rooms = _waiting_rooms(arrivals, at)
     entries = [_entry(arrival, rooms[arrival.case.tenant_id], at) for arrival in arrivals]
-    _keep_out_declined([entry for entry, arrival in zip(entries, arrivals, strict=True) if arrival.came_back])
+    _keep_out_declined(
+        [
+            entry
+            for entry, arrival in zip(entries, arrivals, strict=True)
+            if arrival.came_back or arrival.kind == Entry.Kind.SECOND
+        ]
+    )
     late = [entry for entry in entries if entry.due_at <= at and entry.breached_at is None]
     for entry in late:
         entry.breached_at = at
@@ -94,6 +101,15 @@ def _keep_out_declined(entries: Sequence[Entry]) -> None:
         for entry in entries:
             if entry.case_id == case_id:
                 entry.excluded = sorted({*entry.excluded, user_id})
+
+
+def keep_out_deciders(entry: Entry) -> None:
+    """An appeal goes to somebody who has not judged the case yet, unless nobody else may have it at all."""
+    judged = Claim.objects.filter(case=entry.case_id, end__in=[Claim.End.DECIDED, Claim.End.VOTED])
+    deciders = set(judged.values_list("user", flat=True))
+    if deciders and any(one.user_id not in deciders for one in fitting(entry)):
+        entry.excluded = sorted({*entry.excluded, *deciders})
+        entry.save(update_fields=["excluded"])
 
 
 class _WaitingRoom:

@@ -57,7 +57,7 @@ SELECT
         AND entry.back_at <= instant.at),
     (SELECT count(*) FROM queues_entry entry
      WHERE entry.claimed_by_id = reviewer.user_id AND entry.tenant_id = reviewer.tenant_id),
-    open.ids, open.slugs, {", ".join(f"reviewer.{name}" for name in _FIELDS)}
+    adjudicator.is_one, open.ids, open.slugs, {", ".join(f"reviewer.{name}" for name in _FIELDS)}
 FROM queues_reviewer reviewer
 JOIN cases_tenant tenant ON tenant.id = reviewer.tenant_id
 JOIN cases_membership membership
@@ -69,6 +69,20 @@ CROSS JOIN LATERAL (
     FROM queues_queue queue
     WHERE {_MAY_WORK}
 ) open
+CROSS JOIN LATERAL (
+    SELECT EXISTS (
+        SELECT FROM cases_tenantgrouppermission shared
+        JOIN auth_permission permission ON permission.id = shared.permission_id
+        JOIN cases_user_groups member ON member.group_id = shared.group_id
+        WHERE shared.content_object_id = reviewer.tenant_id AND member.user_id = reviewer.user_id
+            AND permission.codename = 'adjudicate_case'
+        UNION ALL
+        SELECT FROM cases_tenantuserpermission own
+        JOIN auth_permission permission ON permission.id = own.permission_id
+        WHERE own.content_object_id = reviewer.tenant_id AND own.user_id = reviewer.user_id
+            AND permission.codename = 'adjudicate_case'
+    ) AS is_one
+) adjudicator
 WHERE reviewer.user_id = %(user)s AND (%(tenant)s::uuid IS NULL OR reviewer.tenant_id = %(tenant)s)
     AND person.is_active AND tenant.is_active AND membership.is_active
 ORDER BY tenant.slug
@@ -92,6 +106,7 @@ class Fitness:
     back: int = 0  # entries that they set aside or were given, and that are due back
     is_away: bool = False
     at: datetime | None = None  # the database's clock when this was asked
+    adjudicates: bool = False  # holds ``adjudicate_case``: is offered the cases on which reviewers disagree
 
     @property
     def queue_ids(self) -> list[UUID]:
@@ -120,6 +135,8 @@ class Fitness:
         return self.works(entry) and self.reads(entry.language)
 
     def works(self, entry: Entry) -> bool:
+        if entry.for_adjudicator and not self.adjudicates:
+            return False
         return entry.queue_id in self.slugs and self.reviewer.user_id not in entry.excluded
 
     def reads(self, language: str) -> bool:
@@ -144,14 +161,14 @@ def fitness_of(user: User, tenant: Tenant | None = None) -> Fitness | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    at, is_away, back, held, ids, slugs, *fields = row
+    at, is_away, back, held, adjudicates, ids, slugs, *fields = row
     values = [
         column.from_db_value(value, None, connection) if hasattr(column, "from_db_value") else value
         for column, value in zip(_COLUMNS, fields, strict=True)
     ]
     reviewer = Reviewer.from_db(connection.alias, _FIELDS, values)
     languages = tuple(primary(code) for code in reviewer.languages)
-    return Fitness(reviewer, dict(zip(ids, slugs, strict=True)), languages, held, back, bool(is_away), at)
+    return Fitness(reviewer, dict(zip(ids, slugs, strict=True)), languages, held, back, bool(is_away), at, adjudicates)
 
 
 def queues_of(user: User, reviewer: Reviewer) -> QuerySet[Queue]:

@@ -21,7 +21,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Now
 
-from cases.models import Membership
+from cases.models import Membership, TenantGroupPermission, TenantUserPermission
 
 from ..models import Entry, Queue, QueueGroupPermission, QueueUserPermission, Reviewer, ReviewerSkill
 from .fitness import reads
@@ -55,11 +55,10 @@ def reviewers_of(queue: Queue) -> QuerySet[Reviewer]:
 
 def fitting(entry: Entry) -> list[Reviewer]:
     """The reviewers who may have ``entry``, at work or not; one query."""
-    return [
-        one
-        for one in reviewers_of(entry.queue).select_related("user")
-        if one.user_id not in entry.excluded and reads(one.languages, entry.language)
-    ]
+    people = reviewers_of(entry.queue).select_related("user")
+    if entry.for_adjudicator:
+        people = people.filter(_ADJUDICATES)
+    return [one for one in people if one.user_id not in entry.excluded and reads(one.languages, entry.language)]
 
 
 @dataclass(frozen=True)
@@ -79,6 +78,10 @@ _OUTER = _Demand(
     level=OuterRef(OuterRef("skill_level")),
 )
 _AWAY = Exists(Membership.objects.away(Now()).filter(user=OuterRef("user"), tenant=OuterRef("tenant")))
+_settles = {"permission__codename": "adjudicate_case", "content_object": OuterRef("tenant")}
+_ADJUDICATES = Exists(TenantGroupPermission.objects.filter(group__user=OuterRef("user"), **_settles)) | Exists(
+    TenantUserPermission.objects.filter(user=OuterRef("user"), **_settles)
+)
 _AT_WORK = Q(is_on_shift=True, in_hours=True) & ~Q(_AWAY)
 
 
