@@ -1,68 +1,38 @@
 """What the review page shows of one case to one person, in a number of queries that does not grow with the rows."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import get_language_info
 
 from approvals.models import ProposedAction
 from cases import outcome
-from cases.clock import db_now
-from cases.models import Case, CaseEvent, Draft, User
+from cases.models import Draft, User
 from cases.permissions import fields_visible_to
 from cases.reasons import number
-from cases.services.meanwhile import last_message, told_meanwhile
+from cases.rights import HeldRights
+from cases.services.meanwhile import message_of, told_meanwhile
 from cases.services.policies import rules_of
 from cases.states import DECIDED, State
 from cases.untrusted import is_unseen
 from cases.vocabulary import Route, Trigger, Verdict
-from cases.worddiff import Chunk, diff
-from queues.models import Claim, Entry
+from queues.models import Entry
 from queues.services.available import EntryAction, entry_actions
-from queues.services.consults import last_words
 from queues.services.fitness import fitness_of
 
 from . import exhibits
-from .models import Review, ReviewDraft
+from .alike import Neighbours, neighbours_of
+from .models import ReviewDraft
+from .opening import Opened, opened
+from .past import Past
 from .services.reviews import is_undecided, shown_to, undo_left
 from .submission import Shown
-from .timeline import Line, timeline
 from .wording import Deadline, deadline, wall_clock
 
-EVENTS = 50
-CLAIMS = 50
-REVIEWS = 20
-DRAFTS = 20
 ACTIONS = 20
-CONSULTATIONS = 10
-DIFFED = 20_000  # characters of both texts together, beyond which an edit is shown without its diff
-
-_TEXTS = {
-    "notes": "Notes",
-    "policy_reason": "Policy reason",
-    "missing_evidence": "Missing evidence",
-    "better_retrieval_query": "Better search",
-}
-
-
-@dataclass(frozen=True)
-class PastReview:
-    """A review of this case: its words, and the changes that it made to the draft."""
-
-    who: str
-    at: str
-    verdict: str
-    is_undo: bool
-    is_undone: bool
-    decision: str
-    reason: str
-    texts: list[tuple[str, str]]
-    wrong: list[str]
-    answer: str
-    changes: list[Chunk]
 
 
 @dataclass(frozen=True)
@@ -76,14 +46,14 @@ class Choice:
 
 
 class Page:
-    """One case before one person at ``now``. Made by ``page_of``; its parts are worked out when drawn."""
+    """One case before one person. Made by ``page_of``; its parts are worked out when drawn."""
 
-    def __init__(self, case: Case, user: User, now: datetime) -> None:
-        self.case, self.user, self.now = case, user, now
-        self.draft: Draft = case.current_draft
-        self.zone = ZoneInfo(case.tenant.time_zone)
-        self.entry = Entry.objects.select_related("queue", "claimed_by", "kept_for").filter(case=case).first()
-        self.visible = fields_visible_to(user, case)
+    def __init__(self, found: Opened, user: User, rights: HeldRights) -> None:
+        self.case, self.entry, self.now, self._promised = found.case, found.entry, found.now, found.promised
+        self.user = user
+        self.draft: Draft = self.case.current_draft
+        self.zone = ZoneInfo(self.case.tenant.time_zone)
+        self.visible = fields_visible_to(user, self.case, rights)
 
     # --- who has it, until when ---------------------------------------------------------------------------------
 
@@ -147,11 +117,6 @@ class Page:
         """What this person may do besides deciding; the services ask again."""
         return entry_actions(self.entry, self.user, now=self.now)
 
-    @cached_property
-    def consultations(self) -> list[exhibits.Consulted]:
-        """Questions to colleagues and their answers, oldest first."""
-        return [exhibits.consulted(row, self.clock) for row in last_words(self.case.pk, CONSULTATIONS)]
-
     # --- why it is here -------------------------------------------------------------------------------------------
 
     @property
@@ -210,7 +175,8 @@ class Page:
     @cached_property
     def told(self) -> list[tuple[str, str]]:
         """What the customer was told meanwhile: the interim answer, and by when somebody writes."""
-        said = (("Meanwhile", told_meanwhile(self.case)), ("Promised", last_message(self.case)))
+        promised = message_of(self.case, self._promised[0], now=self._promised[1]) if self._promised else ""
+        said = (("Meanwhile", told_meanwhile(self.case)), ("Promised", promised))
         return [(title, text) for title, text in said if text]
 
     @property
@@ -273,51 +239,16 @@ class Page:
         rows = ProposedAction.objects.filter(case=self.case).select_related("content", "action_type").order_by("id")
         return [exhibits.action_of(action, self.visible) for action in rows[:ACTIONS]]
 
-    # --- what happened before -------------------------------------------------------------------------------------
+    # --- beside it --------------------------------------------------------------------------------------------------
 
     @cached_property
-    def earlier_drafts(self) -> Sequence[Draft]:
-        earlier = self.case.drafts.exclude(pk=self.draft.pk).select_related("content", "release")
-        return list(earlier.order_by("-number")[:DRAFTS]) if self.draft.number > 1 else []
+    def past(self) -> Past:
+        return Past(self.case, self.clock, dict(self.reason_codes))
 
     @cached_property
-    def _review_rows(self) -> Sequence[Review]:
-        rows = Review.objects.filter(case=self.case).select_related(
-            "reviewer", "content", "draft__content", "superseded_by"
-        )
-        return list(rows.order_by("-id")[:REVIEWS])
-
-    @property
-    def past_reviews(self) -> list[PastReview]:
-        return [self._past(review) for review in self._review_rows]
-
-    def _past(self, review: Review) -> PastReview:
-        text, labels = review.content.text, dict(self.reason_codes)
-        before, after = review.draft.content.text.get("model_draft") or "", text.get("final_answer") or ""
-        is_diffed = bool(after) and len(before) + len(after) <= DIFFED
-        return PastReview(
-            who=str(review.reviewer),
-            at=self.clock(review.created_at),
-            verdict=Verdict(review.verdict).label,
-            is_undo=review.kind == Review.Kind.UNDO,
-            is_undone=getattr(review, "superseded_by", None) is not None,
-            decision=review.final_decision,
-            reason=labels.get(review.reason_code, review.reason_code),
-            texts=[(label, text[name]) for name, label in _TEXTS.items() if text.get(name)],
-            wrong=text.get("incorrect_evidence") or [],
-            answer=after,
-            changes=diff(before, after) if is_diffed else [],
-        )
-
-    @cached_property
-    def timeline(self) -> list[Line]:
-        events = CaseEvent.objects.filter(case=self.case).select_related("actor", "note").order_by("-id")[:EVENTS]
-        claims = Claim.objects.filter(case=self.case).select_related("user").order_by("-generation")[:CLAIMS]
-        return timeline(reversed(events), reversed(claims), reversed(self._review_rows))
-
-    @property
-    def timed(self) -> list[tuple[str, Line]]:
-        return [(self.clock(line.at), line) for line in self.timeline]
+    def beside(self) -> Neighbours:
+        """The same customer's other cases, and decided ones about the same things."""
+        return neighbours_of(self.case, self.clock)
 
     # --- what became of it ----------------------------------------------------------------------------------------
 
@@ -340,7 +271,7 @@ class Page:
     @property
     def may_undo(self) -> bool:
         """Whether to offer the undo; the service itself asks again."""
-        last = next((row for row in self._review_rows if row.kind == Review.Kind.DECISION), None)
+        last = self.past.last_decision
         if last is None or last.reviewer_id != self.user.pk or getattr(last, "superseded_by", None):
             return False
         return undo_left(last, self.case, self.now) is not None
@@ -386,6 +317,7 @@ class Page:
         return self.clock(self.kept.saved_at) if self.kept else ""
 
 
-def page_of(case: Case, user: User) -> Page:
-    """The page of a visible case, as of the database's clock."""
-    return Page(case, user, db_now())
+def page_of(user: User, case_id: UUID, rights: HeldRights) -> Page | None:
+    """The page of a case as of the database's clock; None for a case that ``user`` may not see."""
+    found = opened(user, case_id)
+    return Page(found, user, rights) if found else None

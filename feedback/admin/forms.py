@@ -181,5 +181,5 @@ def _initial(page: Page) -> dict[str, Any]:
 def _is_earlier_draft(page: Page, text: str) -> bool:
     """Whether ``text`` is a draft that a newer one has replaced: nobody wrote it here."""
     typed = _one_line_end(text)
-    earlier = (draft.content.text.get("model_draft") or "" for draft in page.earlier_drafts)
+    earlier = (draft.content.text.get("model_draft") or "" for draft in page.past.drafts)
     return bool(typed) and any(typed == _one_line_end(draft) for draft in earlier)

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 HOSTILE = '<script>alert("x")</script> <img src=x onerror=alert(1)> pay\u202egnp.exe\u200bnow'
 VIEWS = ("work", "take", "decide", "undo", "release", "heartbeat")
 # The page, the session, the person and the rights: the budget of everything that a reviewer opens.
-QUERY_BUDGET = 17
+QUERY_BUDGET = 15
 
 
 @pytest.fixture
