@@ -25,11 +25,14 @@ from queues.services.fitness import fitness_of
 
 from . import exhibits
 from .alike import Neighbours, neighbours_of
+from .checklist import Finding
 from .models import ReviewDraft
 from .opening import Opened, opened
 from .past import Past
 from .services.reviews import is_undecided, shown_to, undo_left
+from .snippets import snippets_for
 from .submission import Shown
+from .support import Sentence, supported
 from .wording import Deadline, deadline, wall_clock
 
 ACTIONS = 20
@@ -195,6 +198,11 @@ class Page:
     def answer(self) -> str:
         return self.draft.content.text.get("model_draft") or ""
 
+    @cached_property
+    def sentences(self) -> list[Sentence]:
+        """The answer in sentences, each with the evidence that shares its words."""
+        return supported(self.answer, [item.quote for item in self.evidence])
+
     @property
     def digest(self) -> str:
         """Of the draft as it is shown; it goes with the decision, so that nobody decides what they have not seen."""
@@ -225,6 +233,10 @@ class Page:
     @property
     def other_evidence(self) -> list[exhibits.Evidence]:
         return [item for item in self.evidence if not item.is_best]
+
+    @property
+    def findings(self) -> list[tuple[str, str]]:
+        return Finding.choices
 
     @cached_property
     def policies(self) -> list[exhibits.Passage]:
@@ -292,7 +304,11 @@ class Page:
     def reason_help(self) -> str:
         if self.is_quick:
             return "needed to reject or to ask for a new draft"
-        return "a code or a note; needed unless you accept"
+        return "a code or a note; needed whatever you decide"
+
+    @cached_property
+    def snippets(self) -> list[tuple[str, str]]:
+        return snippets_for(self.case)
 
     @property
     def choices(self) -> list[Choice]:

@@ -12,6 +12,7 @@ from queues.models import Claim
 from queues.services.consults import last_words
 
 from . import exhibits
+from .checklist import Finding, as_checked
 from .models import Review
 from .timeline import Line, timeline
 
@@ -43,6 +44,7 @@ class PastReview:
     reason: str
     texts: list[tuple[str, str]]
     wrong: list[str]
+    found: list[tuple[str, str]]
     answer: str
     changes: list[Chunk]
 
@@ -88,6 +90,9 @@ class Past:
             reason=self.reasons.get(review.reason_code, review.reason_code),
             texts=[(label, text[name]) for name, label in _TEXTS.items() if text.get(name)],
             wrong=text.get("incorrect_evidence") or [],
+            found=[
+                (name, Finding(finding).label.lower()) for name, finding in as_checked(text.get("checked_evidence"))
+            ],
             answer=after,
             changes=diff(before, after) if is_diffed else [],
         )

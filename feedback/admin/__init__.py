@@ -2,6 +2,7 @@
 
 from .corrections import CorrectionAdmin
 from .reviews import ReviewAdmin
+from .snippets import TextSnippetAdmin
 from .weekly import WeeklyExportAdmin
 
-__all__ = ["CorrectionAdmin", "ReviewAdmin", "WeeklyExportAdmin"]
+__all__ = ["CorrectionAdmin", "ReviewAdmin", "TextSnippetAdmin", "WeeklyExportAdmin"]

@@ -3,6 +3,7 @@
 from .labels import CorrectionLabel
 from .metrics import MetricHour, MetricMark, MetricState
 from .reviews import Correction, Review, ReviewDraft
+from .snippets import TextSnippet
 from .weekly import ExportedLabel, ExportedOverride, WeeklyExport
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "MetricState",
     "Review",
     "ReviewDraft",
+    "TextSnippet",
     "WeeklyExport",
 ]

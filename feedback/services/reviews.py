@@ -24,6 +24,7 @@ from queues.errors import StaleClaim
 from queues.models import Claim, Entry
 from queues.services.claims import hold
 
+from ..checklist import documents_of
 from ..errors import NothingToUndo, NotPending, ReviewInvalid, TooLate
 from ..models import Review, ReviewDraft
 from ..submission import Shown, Submission, check, is_override
@@ -164,6 +165,7 @@ def shown_to(case: Case, entry: Entry) -> Shown:
         model_decision=draft.model_decision,
         decision_options=rules.decision_options if rules else (),
         reason_codes=frozenset(code for code, _ in rules.reason_codes) if rules else frozenset(),
+        documents=documents_of(draft.content.text.get("evidence") or []),
     )
 
 

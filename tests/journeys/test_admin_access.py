@@ -37,6 +37,7 @@ from cases.services.notices import News, tell
 from cases.signing import new_secret
 from cases.vocabulary import Role
 from config.home import home_of
+from feedback.models import TextSnippet
 from queues.models import BusinessCalendar, Consultation, Entry, Queue, Reviewer, ReviewerSkill, Skill, SlaPolicy
 from queues.services import claims, consults
 from queues.services.staffing import with_staff
@@ -77,6 +78,8 @@ def furnish(world: World) -> dict[type[Model], Any]:
     asked = claims.claim(world.submit(), world.colleague)
     consults.ask(asked.case_id, world.colleague, asked.generation, colleague=world.reviewer, question="May I?")
     keep_denial(Denied(world.reviewer, "change_policy", tenant))
+    snippet = TextSnippet(tenant=tenant, key="late", text=f"It is late at {tenant.slug}.")
+    snippet.save_as(system, "created")
     channel = NoticeChannel(tenant=tenant, name=f"Team {tenant.slug}", email=f"team@{tenant.slug}.example")
     channel.save_as(system, "created")
     tell([News(tenant.pk, "sla.warn", f"Due in {tenant.slug}.", f"key-{tenant.slug}")])
@@ -100,6 +103,7 @@ def furnish(world: World) -> dict[type[Model], Any]:
         ActionType: kind.pk,
         ApprovalAuthority: authority.pk,
         ProposedAction: ProposedAction.objects.get(case=case).pk,
+        TextSnippet: snippet.pk,
         NoticeChannel: channel.pk,
         Notice: Notice.objects.get(channel=channel).pk,
     }
