@@ -37,6 +37,7 @@ from ..page import Page, page_of, undo_left
 from ..services import reviews
 from ..services.next_case import submit_and_next
 from .asides import AsideForm, forms_of
+from .finding import find_view
 from .forms import TEXT_BOUNDS, DecisionForm
 
 DONE = {
@@ -78,6 +79,7 @@ class ReviewAdmin(ReadOnlyAdmin):
         """The list and the review page; a review has no page of its own besides its case's."""
         routes = (
             ("next/", self.next_case, "next"),
+            ("find/", self.find, "find"),
             ("work/<uuid:case_id>/", self.work, "work"),
             ("work/<uuid:case_id>/take/", self.take, "take"),
             ("work/<uuid:case_id>/decide/", self.decide, "decide"),
@@ -99,6 +101,11 @@ class ReviewAdmin(ReadOnlyAdmin):
         if review is None:
             raise Http404("No such review.")
         return redirect(work_url(review.case_id))
+
+    @method_decorator(require_GET)
+    def find(self, request: HttpRequest) -> HttpResponse:
+        """The audit trail by case, person and window."""
+        return find_view(request, self.admin_site.each_context(request))
 
     # --- taking a case --------------------------------------------------------------------------------------------
 
