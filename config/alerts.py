@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from cases.models import Notice
 from queues.models import Entry, Queue
-from queues.services.warnings import warnings_of
+from queues.services.warnings import staff_warnings
 
 AT_RISK = timedelta(hours=1)
 CASES, WARNINGS, NOTICES = 10, 10, 5
@@ -32,12 +32,14 @@ def at_risk(tenants: Sequence[UUID], now: datetime) -> list[Entry]:
 
 
 def alerts_of(queues: Sequence[Queue], tenants: Sequence[UUID], now: datetime) -> list[Alert]:
-    """What stands in the way of the work: queues that nobody works or nothing reaches, then notices that failed."""
-    found = warnings_of(queues) if queues else {}
+    """What stands in the way of the work: queues that nobody works, then notices that failed. One query.
+
+    What else is wrong with a queue, such as that nothing reaches it, stands on the list of queues.
+    """
     alerts = [
         Alert(str(queue), warning.text, reverse("admin:queues_queue_change", args=[queue.pk]))
         for queue in queues
-        for warning in found.get(queue.pk, ())
+        for warning in staff_warnings(queue)
     ][:WARNINGS]
     failed = Notice.objects.filter(tenant__in=tenants, state=Notice.State.FAILED, created_at__gte=now - NOTICES_SINCE)
     for notice in failed.order_by("-id")[:NOTICES]:

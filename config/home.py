@@ -154,7 +154,7 @@ def _queues(user: User, profiles: Sequence[Reviewer], watched: Sequence[UUID], n
     if not profiles and not watched:
         return []
     own = own.order_by().values("pk")
-    queues = Queue.objects.filter(Q(pk__in=own) | Q(tenant__in=watched)).select_related("tenant")
+    queues = Queue.objects.filter(Q(pk__in=own) | Q(tenant__in=watched)).select_related("tenant", "skill")
     queues = with_staff(_with_figures(queues, "queue", now))
     mine = Exists(Queue.objects.filter(pk=OuterRef("pk"), pk__in=own))
     return list(queues.annotate(is_mine=mine).order_by("tenant__slug", "position", "slug")[:QUEUES])

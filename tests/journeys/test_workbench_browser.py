@@ -20,14 +20,14 @@ def world():
     return make_world("acme", undo_seconds=300)
 
 
-@pytest.fixture(scope="module")
-def browser():
+@pytest.fixture
+def browser(world):
     with chromium() as browser:
         yield browser
 
 
 @pytest.fixture
-def page(browser, live_server, world):
+def page(live_server, world, browser):
     with watched_page(browser, live_server.url, expected=("status of 412",)) as page:
         sign_in(page, world.reviewer.username, PASSWORD)
         yield page
@@ -150,7 +150,8 @@ def test_the_deadline_is_warned_of_in_words(page, world):
 
 def test_without_javascript_a_full_investigation_is_decided(browser, live_server, world):
     case = world.submit_full(evidence=TWO)
-    with watched_page(browser, live_server.url, java_script_enabled=False) as page:
+    refused = ("status of 400",)
+    with watched_page(browser, live_server.url, java_script_enabled=False, expected=refused) as page:
         sign_in(page, world.reviewer.username, PASSWORD)
         page.get_by_role("button", name="Take the next case").click()
         page.get_by_role("button", name="Accept").click()
