@@ -6,6 +6,8 @@ from contextvars import ContextVar
 from datetime import datetime
 
 from django.db import connection
+from django.db.models import DateTimeField, Func, Value
+from django.db.models.expressions import Combinable
 
 _pretended: ContextVar[datetime | None] = ContextVar("pretended", default=None)
 
@@ -26,6 +28,13 @@ def db_now() -> datetime:
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         return cursor.fetchone()[0]
+
+
+def clock_column() -> Combinable:
+    """``db_now`` as a column of a query that is made anyway."""
+    if at := pretended():
+        return Value(at, output_field=DateTimeField())
+    return Func(function="clock_timestamp", output_field=DateTimeField())
 
 
 @contextmanager

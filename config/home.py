@@ -27,14 +27,17 @@ from approvals.admin_inbox import ORDERS, reconcilable, waiting_for
 from approvals.models import ProposedAction
 from approvals.services.inbox import unknown_in
 from cases.clock import db_now
-from cases.models import CaseEvent, Denial, RuleFailure, Tenant, User
+from cases.models import CaseEvent, Denial, Membership, RuleFailure, Tenant, User
 from cases.rights import HeldRights
 from cases.services.standing import Standing, standings
 from cases.vocabulary import Role
+from feedback.admin.finding import FindForm
 from feedback.models import Review
 from queues.models import Entry, Queue, Reviewer
 from queues.services.fitness import queues_of
 from queues.services.staffing import with_staff
+
+from .alerts import Alert, alerts_of, at_risk
 
 COUNTED = 999  # Past it a count says "999+": nobody plans by the difference, and counting it reads every row.
 SOON = timedelta(minutes=30)
@@ -80,10 +83,13 @@ class Floor:
     automation: Sequence[Standing]
     people: Sequence[Reviewer]
     failures: Sequence[RuleFailure]
+    at_risk: Sequence[Entry]
+    alerts: Sequence[Alert]
 
 
 @dataclass(frozen=True)
 class Audit:
+    form: FindForm
     denials: Sequence[Denial]
     events: Sequence[CaseEvent]
 
@@ -127,16 +133,19 @@ def home_of(user: User, rights: HeldRights) -> Home:
         mine = [entry for entry in held if entry.claimed_by_id == user.pk]
         home.desk = Desk(profiles, mine, [queue for queue in queues if queue.is_mine], decided, median)
     if watched:
+        theirs = [queue for queue in queues if queue.tenant_id in watched_ids]
         home.floor = Floor(
-            queues=[queue for queue in queues if queue.tenant_id in watched_ids],
+            queues=theirs,
             held=[entry for entry in held if entry.tenant_id in watched_ids],
             automation=standings(watched, rights),
-            people=_people(watched_ids),
+            people=_people(watched_ids, home.now),
             failures=_failures(watched_ids),
+            at_risk=at_risk(watched_ids, home.now),
+            alerts=alerts_of(theirs, watched_ids, home.now),
         )
     home.actions = _actions(user, rights, home.now)
     if rights.has("view_audit"):
-        home.audit = Audit(_denials(rights), _events(rights))
+        home.audit = Audit(FindForm(label_suffix=""), _denials(rights), _events(rights))
     home.tenants = tenants
     return home
 
@@ -154,7 +163,7 @@ def _queues(user: User, profiles: Sequence[Reviewer], watched: Sequence[UUID], n
     if not profiles and not watched:
         return []
     own = own.order_by().values("pk")
-    queues = Queue.objects.filter(Q(pk__in=own) | Q(tenant__in=watched)).select_related("tenant")
+    queues = Queue.objects.filter(Q(pk__in=own) | Q(tenant__in=watched)).select_related("tenant", "skill")
     queues = with_staff(_with_figures(queues, "queue", now))
     mine = Exists(Queue.objects.filter(pk=OuterRef("pk"), pk__in=own))
     return list(queues.annotate(is_mine=mine).order_by("tenant__slug", "position", "slug")[:QUEUES])
@@ -196,10 +205,12 @@ def _day(user: User, profiles: Sequence[Reviewer], now: datetime) -> tuple[int, 
     return today["decided"], today["median"] / 60 if today["median"] is not None else None
 
 
-def _people(watched: Sequence[UUID]) -> list[Reviewer]:
+def _people(watched: Sequence[UUID], now: datetime) -> list[Reviewer]:
+    """Everybody whose shift is on, with ``is_away`` and, on the row, whether they are within their hours."""
+    away = Membership.objects.away(now).filter(user=OuterRef("user"), tenant=OuterRef("tenant"))
     holding = Entry.objects.filter(claimed_by=OuterRef("user"), tenant=OuterRef("tenant")).order_by()
     people = Reviewer.objects.filter(tenant__in=watched, is_on_shift=True, user__is_active=True)
-    people = people.annotate(holds=_bounded(holding)).select_related("user", "tenant")
+    people = people.annotate(holds=_bounded(holding), is_away=Exists(away)).select_related("user", "tenant")
     return list(people.order_by("tenant__slug", "-holds", "user__username")[:PEOPLE])
 
 

@@ -11,11 +11,12 @@ from cases.errors import NotFound
 from cases.models import Case
 from cases.vocabulary import Verdict
 from cases.wire import examples
-from cases.wire.fields import EnumField, StrictCharField, StrictIntegerField, StrictSerializer
+from cases.wire.fields import EnumField, StrictBooleanField, StrictCharField, StrictIntegerField, StrictSerializer
 from cases.wire.idempotency import HEADER, idempotent
 from cases.wire.openapi import WireIdField
 from queues.errors import StaleClaim
 
+from .checklist import Finding, as_checked
 from .models import Review, ReviewDraft
 from .services import reviews, unsent
 from .submission import Submission
@@ -23,6 +24,11 @@ from .submission import Submission
 
 def _text(length: int) -> StrictCharField:
     return StrictCharField(max_length=length, required=False, allow_blank=True, default="")
+
+
+class CheckedEvidenceSerializer(StrictSerializer):
+    document_id = StrictCharField(max_length=200)
+    finding = EnumField(Finding)
 
 
 class ReviewRequestSerializer(StrictSerializer):
@@ -36,6 +42,16 @@ class ReviewRequestSerializer(StrictSerializer):
     missing_evidence = _text(10_000)
     better_retrieval_query = _text(2000)
     incorrect_evidence = serializers.ListField(child=StrictCharField(max_length=200), required=False, max_length=200)
+    checked_evidence = CheckedEvidenceSerializer(
+        many=True,
+        required=False,
+        max_length=200,
+        help_text="What each cited document was found to be. Required of a full investigation, for all of them, unless "
+        "`no_evidence_applies` is true. What is `wrong` here counts as `incorrect_evidence` too.",
+    )
+    no_evidence_applies = StrictBooleanField(
+        default=False, required=False, help_text="None of the evidence bears on this case: instead of marking each."
+    )
 
 
 class ReviewDraftRequestSerializer(ReviewRequestSerializer):
@@ -58,6 +74,8 @@ class ReviewDraftSerializer(serializers.Serializer):
     missing_evidence = serializers.CharField()
     better_retrieval_query = serializers.CharField()
     incorrect_evidence = serializers.ListField(child=serializers.CharField())
+    checked_evidence = serializers.ListField(child=serializers.DictField(child=serializers.CharField()))
+    no_evidence_applies = serializers.BooleanField()
 
 
 class ReviewSerializer(serializers.Serializer):
@@ -74,6 +92,9 @@ class ReviewsView(APIView):
     """Decide a case that you hold."""
 
     @extend_schema(
+        description="A full investigation needs a reason (`reason_code`, `policy_reason` or `notes`), also to accept, "
+        "and its evidence checklist: `checked_evidence` or `no_evidence_applies`. Whoever asks for a new draft "
+        "(`needs_edit`) owes the reason alone. A quick review needs a reason to reject.",
         request=ReviewRequestSerializer,
         parameters=[HEADER],
         responses={201: ReviewSerializer},
@@ -113,6 +134,8 @@ DRAFT_EXAMPLES = [
             "policy_reason": "",
             "missing_evidence": "",
             "better_retrieval_query": "",
+            "checked_evidence": [],
+            "no_evidence_applies": False,
             **UNFINISHED,
         },
     ),
@@ -158,6 +181,7 @@ def _read(sent: ReviewRequestSerializer) -> tuple[Submission, int]:
     generation = values.pop("generation")
     values["verdict"] = values.get("verdict") or ""
     values["incorrect_evidence"] = tuple(values.get("incorrect_evidence", ()))
+    values["checked_evidence"] = as_checked(values.get("checked_evidence"))
     return Submission(**values), generation
 
 

@@ -13,6 +13,7 @@ from cases.presentation import customer_document
 from cases.vocabulary import Signal
 from queues.models import Consultation
 
+from .checklist import documents_of
 from .wording import laid_out, percent
 
 LONG_TEXT = 700  # characters; longer policies and outputs start folded.
@@ -63,12 +64,16 @@ class Evidence:
     share: float | None
     url: str
     is_best: bool
+    place: int  # of its document among those that are cited; where the document is marked
+    is_first: bool  # of its document
 
 
 def evidence_of(items: Sequence[Mapping[str, Any]]) -> list[Evidence]:
     """In the caller's order; the one with the highest score, else the first, is the best."""
     scores = [item["score"] if isinstance(item.get("score"), int | float) else -1.0 for item in items]
     best = scores.index(max(scores)) if scores else None
+    names = [item["document_id"] for item in items]
+    places = {name: place for place, name in enumerate(documents_of(items), start=1)}
     return [
         Evidence(
             number=position + 1,
@@ -78,6 +83,8 @@ def evidence_of(items: Sequence[Mapping[str, Any]]) -> list[Evidence]:
             share=round(100 * scores[position], 1) if scores[position] >= 0 else None,
             url=item.get("url") or "",
             is_best=position == best,
+            place=places[item["document_id"]],
+            is_first=names.index(item["document_id"]) == position,
         )
         for position, item in enumerate(items)
     ]

@@ -1,69 +1,39 @@
 """What the review page shows of one case to one person, in a number of queries that does not grow with the rows."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import get_language_info
 
 from cases import outcome
-from cases.clock import db_now
-from cases.models import Case, CaseEvent, Draft, User
+from cases.models import Draft, User
 from cases.permissions import fields_visible_to
 from cases.reasons import number
-from cases.services.meanwhile import last_message, told_meanwhile
+from cases.rights import HeldRights
+from cases.services.meanwhile import message_of, told_meanwhile
 from cases.services.policies import rules_of
 from cases.states import DECIDED, State
 from cases.untrusted import is_unseen
 from cases.vocabulary import Route, Trigger, Verdict
-from cases.worddiff import Chunk, diff
-from queues.models import Claim, Entry
+from queues.models import Entry
 from queues.services.available import EntryAction, entry_actions
-from queues.services.consults import last_words
 from queues.services.fitness import fitness_of
 
 from . import exhibits
 from .actions import ShownAction, actions_of
-from .models import Review, ReviewDraft
-from .seeing import hides_votes, reviews_visible_to, without_votes
+from .alike import Neighbours, neighbours_of
+from .checklist import Finding
+from .models import ReviewDraft
+from .opening import Opened, opened
+from .past import Past
 from .services.reviews import is_undecided, shown_to, undo_left
+from .snippets import snippets_for
 from .submission import Shown
-from .timeline import Line, timeline
+from .support import Sentence, supported
 from .wording import Deadline, deadline, wall_clock
-
-EVENTS = 50
-CLAIMS = 50
-REVIEWS = 20
-DRAFTS = 20
-UNDOABLE = (Review.Kind.DECISION, Review.Kind.VOTE)
-CONSULTATIONS = 10
-DIFFED = 20_000  # characters of both texts together, beyond which an edit is shown without its diff
-
-_TEXTS = {
-    "notes": "Notes",
-    "policy_reason": "Policy reason",
-    "missing_evidence": "Missing evidence",
-    "better_retrieval_query": "Better search",
-}
-
-
-@dataclass(frozen=True)
-class PastReview:
-    """A review of this case: its words, and the changes that it made to the draft."""
-
-    who: str
-    at: str
-    verdict: str
-    is_undo: bool
-    is_undone: bool
-    decision: str
-    reason: str
-    texts: list[tuple[str, str]]
-    wrong: list[str]
-    answer: str
-    changes: list[Chunk]
 
 
 @dataclass(frozen=True)
@@ -77,14 +47,14 @@ class Choice:
 
 
 class Page:
-    """One case before one person at ``now``. Made by ``page_of``; its parts are worked out when drawn."""
+    """One case before one person. Made by ``page_of``; its parts are worked out when drawn."""
 
-    def __init__(self, case: Case, user: User, now: datetime) -> None:
-        self.case, self.user, self.now = case, user, now
-        self.draft: Draft = case.current_draft
-        self.zone = ZoneInfo(case.tenant.time_zone)
-        self.entry = Entry.objects.select_related("queue", "claimed_by", "kept_for").filter(case=case).first()
-        self.visible = fields_visible_to(user, case)
+    def __init__(self, found: Opened, user: User, rights: HeldRights) -> None:
+        self.case, self.entry, self.now, self._promised = found.case, found.entry, found.now, found.promised
+        self.user = user
+        self.draft: Draft = self.case.current_draft
+        self.zone = ZoneInfo(self.case.tenant.time_zone)
+        self.visible = fields_visible_to(user, self.case, rights)
 
     # --- who has it, until when ---------------------------------------------------------------------------------
 
@@ -148,11 +118,6 @@ class Page:
         """What this person may do besides deciding; the services ask again."""
         return entry_actions(self.entry, self.user, now=self.now)
 
-    @cached_property
-    def consultations(self) -> list[exhibits.Consulted]:
-        """Questions to colleagues and their answers, oldest first."""
-        return [exhibits.consulted(row, self.clock) for row in last_words(self.case.pk, CONSULTATIONS)]
-
     # --- why it is here -------------------------------------------------------------------------------------------
 
     @property
@@ -211,7 +176,8 @@ class Page:
     @cached_property
     def told(self) -> list[tuple[str, str]]:
         """What the customer was told meanwhile: the interim answer, and by when somebody writes."""
-        said = (("Meanwhile", told_meanwhile(self.case)), ("Promised", last_message(self.case)))
+        promised = message_of(self.case, self._promised[0], now=self._promised[1]) if self._promised else ""
+        said = (("Meanwhile", told_meanwhile(self.case)), ("Promised", promised))
         return [(title, text) for title, text in said if text]
 
     @property
@@ -229,6 +195,11 @@ class Page:
     @property
     def answer(self) -> str:
         return self.draft.content.text.get("model_draft") or ""
+
+    @cached_property
+    def sentences(self) -> list[Sentence]:
+        """The answer in sentences, each with the evidence that shares its words."""
+        return supported(self.answer, [item.quote for item in self.evidence])
 
     @property
     def digest(self) -> str:
@@ -261,6 +232,10 @@ class Page:
     def other_evidence(self) -> list[exhibits.Evidence]:
         return [item for item in self.evidence if not item.is_best]
 
+    @property
+    def findings(self) -> list[tuple[str, str]]:
+        return Finding.choices
+
     @cached_property
     def policies(self) -> list[exhibits.Passage]:
         return exhibits.policies_of(self.draft.content.text.get("policies") or [])
@@ -273,53 +248,16 @@ class Page:
     def actions(self) -> list[ShownAction]:
         return actions_of(self.case, self.user, self.visible, now=self.now, is_decidable=self.is_decidable)
 
-    # --- what happened before -------------------------------------------------------------------------------------
+    # --- beside it --------------------------------------------------------------------------------------------------
 
     @cached_property
-    def earlier_drafts(self) -> Sequence[Draft]:
-        earlier = self.case.drafts.exclude(pk=self.draft.pk).select_related("content", "release")
-        return list(earlier.order_by("-number")[:DRAFTS]) if self.draft.number > 1 else []
+    def past(self) -> Past:
+        return Past(self.case, self.user, self.clock, dict(self.reason_codes))
 
     @cached_property
-    def _review_rows(self) -> Sequence[Review]:
-        rows = reviews_visible_to(self.user, Review.objects.filter(case=self.case)).select_related(
-            "reviewer", "content", "draft__content", "superseded_by", "poll"
-        )
-        return list(rows.order_by("-id")[:REVIEWS])
-
-    @property
-    def past_reviews(self) -> list[PastReview]:
-        return [self._past(review) for review in self._review_rows]
-
-    def _past(self, review: Review) -> PastReview:
-        text, labels = review.content.text, dict(self.reason_codes)
-        before, after = review.draft.content.text.get("model_draft") or "", text.get("final_answer") or ""
-        is_diffed = bool(after) and len(before) + len(after) <= DIFFED
-        return PastReview(
-            who=str(review.reviewer),
-            at=self.clock(review.created_at),
-            verdict=Verdict(review.verdict).label,
-            is_undo=review.kind == Review.Kind.UNDO,
-            is_undone=getattr(review, "superseded_by", None) is not None,
-            decision=review.final_decision,
-            reason=labels.get(review.reason_code, review.reason_code),
-            texts=[(label, text[name]) for name, label in _TEXTS.items() if text.get(name)],
-            wrong=text.get("incorrect_evidence") or [],
-            answer=after,
-            changes=diff(before, after) if is_diffed else [],
-        )
-
-    @cached_property
-    def timeline(self) -> list[Line]:
-        events = CaseEvent.objects.filter(case=self.case).select_related("actor", "note").order_by("-id")[:EVENTS]
-        claims = Claim.objects.filter(case=self.case).select_related("user").order_by("-generation")[:CLAIMS]
-        if any(event.kind in CaseEvent.OF_VOTES for event in events) and hides_votes(self.user, self.case):
-            events, claims = without_votes(events, claims, self.user)
-        return timeline(reversed(events), reversed(claims), reversed(self._review_rows))
-
-    @property
-    def timed(self) -> list[tuple[str, Line]]:
-        return [(self.clock(line.at), line) for line in self.timeline]
+    def beside(self) -> Neighbours:
+        """The same customer's other cases, and decided ones about the same things."""
+        return neighbours_of(self.case, self.clock)
 
     # --- what became of it ----------------------------------------------------------------------------------------
 
@@ -342,7 +280,7 @@ class Page:
     @property
     def may_undo(self) -> bool:
         """Whether to offer the undo; the service itself asks again."""
-        last = next((row for row in self._review_rows if row.kind in UNDOABLE), None)
+        last = self.past.last_decision
         if last is None or last.reviewer_id != self.user.pk or getattr(last, "superseded_by", None):
             return False
         return undo_left(last, self.case, self.now) is not None
@@ -363,7 +301,11 @@ class Page:
     def reason_help(self) -> str:
         if self.is_quick:
             return "needed to reject or to ask for a new draft"
-        return "a code or a note; needed unless you accept"
+        return "a code or a note; needed whatever you decide"
+
+    @cached_property
+    def snippets(self) -> list[tuple[str, str]]:
+        return snippets_for(self.case)
 
     @property
     def choices(self) -> list[Choice]:
@@ -388,6 +330,7 @@ class Page:
         return self.clock(self.kept.saved_at) if self.kept else ""
 
 
-def page_of(case: Case, user: User) -> Page:
-    """The page of a visible case, as of the database's clock."""
-    return Page(case, user, db_now())
+def page_of(user: User, case_id: UUID, rights: HeldRights) -> Page | None:
+    """The page of a case as of the database's clock; None for a case that ``user`` may not see."""
+    found = opened(user, case_id)
+    return Page(found, user, rights) if found else None

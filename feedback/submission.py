@@ -5,6 +5,7 @@ from typing import Any
 
 from cases.vocabulary import Kind, Route, Verdict
 
+from .checklist import Checked, as_stored, check_complete, marked_wrong
 from .errors import ReviewInvalid
 
 
@@ -20,6 +21,8 @@ class Submission:
     notes: str = ""
     missing_evidence: str = ""
     incorrect_evidence: tuple[str, ...] = ()
+    checked_evidence: Checked = ()
+    no_evidence_applies: bool = False
     better_retrieval_query: str = ""
 
     def texts(self) -> dict[str, Any]:
@@ -30,13 +33,15 @@ class Submission:
             "notes": self.notes,
             "missing_evidence": self.missing_evidence,
             "incorrect_evidence": list(self.incorrect_evidence),
+            "checked_evidence": as_stored(self.checked_evidence),
+            "no_evidence_applies": self.no_evidence_applies,
             "better_retrieval_query": self.better_retrieval_query,
         }
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What the reviewer had in front of them."""
+    """What the reviewer had in front of them. ``documents`` are those that the draft cites, each once."""
 
     kind: str
     route: str
@@ -46,14 +51,28 @@ class Shown:
     model_decision: str = ""
     decision_options: tuple[str, ...] = ()
     reason_codes: frozenset[str] = field(default_factory=frozenset)
+    documents: tuple[str, ...] = ()
 
 
 def check(submission: Submission, shown: Shown) -> Submission:
     """The submission as it counts, or ``ReviewInvalid`` with the field that is wrong.
 
-    An edit that changes nothing counts as accept; a full investigation states its reason; without a draft there is
-    nothing to accept.
+    An edit that changes nothing counts as accept; without a draft there is nothing to accept. A full investigation
+    states its reason, whatever the verdict, and says of each piece of evidence what it was found to be; who asks for a
+    new draft has not decided yet. What is marked wrong there is wrong evidence like any other.
     """
+    counted = _counted(submission, shown)
+    if shown.route == Route.FULL_INVESTIGATION and counted.verdict != Verdict.NEEDS_EDIT:
+        if not has_reason(counted):
+            raise ReviewInvalid(
+                "A full investigation states its reason: choose a code or write a note.", pointer="/reason_code"
+            )
+        check_complete(counted.checked_evidence, shown.documents, none_applies=counted.no_evidence_applies)
+    wrong = dict.fromkeys((*counted.incorrect_evidence, *marked_wrong(counted.checked_evidence)))
+    return _with(counted, incorrect_evidence=tuple(wrong))
+
+
+def _counted(submission: Submission, shown: Shown) -> Submission:
     verdict = Verdict(submission.verdict)
     if submission.reason_code and submission.reason_code not in shown.reason_codes:
         raise ReviewInvalid("Choose one of the reason codes of this tenant's policy.", pointer="/reason_code")
@@ -85,10 +104,6 @@ def _edit(submission: Submission, shown: Shown) -> Submission:
         raise ReviewInvalid("Choose the decision.", pointer="/final_decision")
     if shown.has_draft and answer == shown.model_draft and decision == shown.model_decision:
         return _with(submission, verdict=Verdict.ACCEPT, final_answer="", final_decision=decision)
-    if shown.route == Route.FULL_INVESTIGATION and not has_reason(submission):
-        raise ReviewInvalid(
-            "A full investigation states its reason: choose a code or write a note.", pointer="/reason_code"
-        )
     return _with(submission, final_answer=answer, final_decision=decision)
 
 

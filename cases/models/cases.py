@@ -95,6 +95,11 @@ class Case(Tracked):
             models.Index(fields=["tenant", "-id"], name="case_newest"),  # Read by the API's and the admin's lists.
             models.Index(fields=["tenant", "state", "-id"], name="case_by_state"),  # Read by the same, filtered.
             models.Index(fields=["tenant", "domain", "-id"], name="case_by_domain"),  # Read by the same, filtered.
+            models.Index(  # Read by the review page, for decided cases of the same domain.
+                fields=["tenant", "domain", "-id"],
+                name="case_decided_in_domain",
+                condition=models.Q(state__in=(states.State.APPROVED, states.State.REJECTED)),
+            ),
             models.Index(  # Read by lifecycle.resume_overdue_redrafts.
                 fields=["redraft_by"], name="case_awaiting_draft", condition=models.Q(state=states.State.NEEDS_EDIT)
             ),

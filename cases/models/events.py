@@ -125,6 +125,9 @@ class CaseEvent(models.Model):
         default_permissions = ()
         indexes = (
             models.Index(fields=["case", "id"], name="event_timeline"),  # Read by the timeline.
+            models.Index(
+                fields=["tenant", "-at", "-id"], name="event_by_time"
+            ),  # Read by the search of the audit trail.
             models.Index(fields=["tenant", "-id"], name="event_newest"),  # Read by the audit section.
             models.Index(  # Read by breaker_facts: what breakers count, in the order of commits.
                 fields=["tenant", "xid", "id"],

@@ -204,6 +204,15 @@ REVIEW = [
             "incorrect_evidence": ["policy_7"],
         },
     ),
+    sent(
+        "Accept after a full investigation",
+        {
+            "verdict": "accept",
+            "generation": 4711,
+            "notes": "Usage is nil and the plan is an enterprise one.",
+            "checked_evidence": [{"document_id": "policy_7", "finding": "supports"}],
+        },
+    ),
     sent("Refuse it", {"verdict": "reject", "generation": 4711, "notes": "The account was used every day."}),
     answered(
         "Stored, and final in ten seconds",

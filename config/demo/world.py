@@ -7,6 +7,7 @@ claimed and decided by people who are fit for it, each at its own instant (``cas
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -22,7 +23,7 @@ from cases.history import Tracked
 from cases.models import Case, Notice, Tenant, User
 from cases.models.people import system_actor
 from cases.services import intake, lifecycle, switch
-from cases.vocabulary import Role, Verdict
+from cases.vocabulary import Role, Route, Verdict
 from cases.wire.intake import parse_draft, parse_intake
 from config.demo import accounts
 from config.demo.acme import ACME
@@ -32,6 +33,7 @@ from config.demo.stories import STORIES
 from config.demo.story import NewDraft, Reopened, Review, Step, Story, WantsPerson, Withdrawn
 from config.demo.tenants import GOES_LIVE, Plan, set_up
 from config.demo.wellspring import WELLSPRING
+from feedback.checklist import Finding, documents_of
 from feedback.services import reviews
 from feedback.submission import Submission
 from queues.errors import NotFit
@@ -43,6 +45,7 @@ PLANS: tuple[Plan, ...] = (ACME, SKYLARK, WELLSPRING)
 FOUNDED = timedelta(days=30)  # before the loading
 SOON = timedelta(minutes=1)  # after which beat would have swept
 AUDITED_AFTER = timedelta(hours=5)
+CHECKED = "Checked against the evidence."
 AUDIT = Review(0, Verdict.ACCEPT, notes="Checked against the sources: nothing to change.", minutes=3)
 
 Progress = Callable[[int, int], None]
@@ -185,6 +188,8 @@ class Days:
             incorrect_evidence=review.incorrect_evidence,
             better_retrieval_query=review.better_query,
         )
+        if entry.route == Route.FULL_INVESTIGATION:
+            submission = _investigated(submission, case)
         with pretend_now(db_now() + timedelta(minutes=review.minutes)):
             reviews.submit(case.pk, submission, actor=entry.claimed_by, generation=entry.generation)
             if review.verdict == Verdict.REJECT:
@@ -209,3 +214,12 @@ class Days:
     def _supervisor(self, tenant: Tenant) -> User:
         plan = next(plan for plan in PLANS if plan.slug == tenant.slug)
         return self.users[next(person.username for person in plan.people if person.role == Role.SUPERVISOR)]
+
+
+def _investigated(submission: Submission, case: Case) -> Submission:
+    """With what a full investigation asks for: what is told as wrong is marked so, and the rest supports."""
+    wrong = set(submission.incorrect_evidence)
+    cited = documents_of(case.current_draft.content.text.get("evidence") or [])
+    checked = tuple((name, Finding.WRONG if name in wrong else Finding.SUPPORTS) for name in cited)
+    has_reason = submission.reason_code or submission.policy_reason or submission.notes
+    return replace(submission, checked_evidence=checked, notes=submission.notes if has_reason else CHECKED)

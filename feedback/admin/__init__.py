@@ -5,6 +5,7 @@ from .exports import ExportAdmin, PushAdmin, PushTargetAdmin
 from .looks import SecondLookAdmin
 from .reviews import ReviewAdmin
 from .shadows import ShadowPolicyAdmin
+from .snippets import TextSnippetAdmin
 from .weekly import WeeklyExportAdmin
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "ReviewAdmin",
     "SecondLookAdmin",
     "ShadowPolicyAdmin",
+    "TextSnippetAdmin",
     "WeeklyExportAdmin",
 ]

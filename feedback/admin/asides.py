@@ -17,6 +17,15 @@ from ..page import Page
 SNOOZES = ((15, "15 minutes"), (30, "30 minutes"), (60, "1 hour"), (120, "2 hours"), (240, "4 hours"), (480, "8 hours"))
 WAITS = ((1, "1 hour"), (2, "2 hours"), (4, "4 hours"), (8, "8 hours"), (24, "24 hours"))
 
+# Beside those of the verdicts (a, e, r, n) and of places on the page (o, t, v, g, x).
+KEYS = {
+    available.SKIP.name: "s",
+    available.SNOOZE.name: "z",
+    available.CONSULT.name: "c",
+    available.DECLINE.name: "d",
+    available.ANSWER.name: "w",
+}
+
 
 def _words(label: str, rows: int = 2, **kwargs: Any) -> forms.CharField:
     return forms.CharField(
@@ -53,6 +62,11 @@ class AsideForm(forms.Form):
             case "answer":
                 return _words("Your answer", rows=4)
         return _words("Reason", required=self.action is not available.SNOOZE)
+
+    @property
+    def key(self) -> str:
+        """The key that opens the form; it sends nothing."""
+        return KEYS.get(self.action.name, "")
 
     @property
     def is_impossible(self) -> str:

@@ -8,6 +8,7 @@ from django.forms.utils import ErrorDict
 from cases.errors import CountersignError
 from cases.vocabulary import Kind, Verdict
 
+from ..checklist import Finding, as_checked, documents_of
 from ..page import Page
 from ..submission import Submission
 
@@ -56,6 +57,7 @@ class DecisionForm(forms.Form):
     policy_reason = _text("policy_reason", "What the policy says", 2)
     missing_evidence = _text("missing_evidence", "Missing evidence", 2)
     better_retrieval_query = _text("better_retrieval_query", "A search that would have found it", 1)
+    no_evidence_applies = forms.BooleanField(label="None of the evidence applies", required=False)
     take_next = forms.BooleanField(label="Then take the next case", required=False, initial=True)
 
     def __init__(self, page: Page, data: Any = None) -> None:
@@ -97,8 +99,13 @@ class DecisionForm(forms.Form):
         return self._listed("incorrect_evidence")
 
     @property
-    def checked_evidence(self) -> list[str]:
-        return self._listed("checked_evidence")
+    def findings(self) -> dict[str, str]:
+        """What each cited document is marked as, as typed or as kept; by document."""
+        if not self.is_bound:
+            return dict(self.initial.get("checked_evidence", ()))
+        documents = documents_of(self.page.draft.content.text.get("evidence") or [])
+        sent = {name: self.data.get(f"finding_{place}", "") for place, name in enumerate(documents, start=1)}
+        return {name: finding for name, finding in sent.items() if finding in Finding.values}
 
     def _listed(self, name: str) -> list[str]:
         if self.is_bound:
@@ -134,6 +141,8 @@ class DecisionForm(forms.Form):
         return Submission(
             verdict=Verdict(values["verdict"]),
             **{name: values[name] for name in (*TEXT_BOUNDS, "final_decision", "reason_code")},
+            no_evidence_applies=values["no_evidence_applies"],
+            checked_evidence=tuple(self.findings.items()),
             incorrect_evidence=tuple(dict.fromkeys(name for name in self.wrong_evidence if len(name) <= 200)),
         )
 
@@ -175,11 +184,13 @@ def _initial(page: Page) -> dict[str, Any]:
             kept = kept | {"final_answer": ""}
         initial |= {name: kept[name] for name in (*TEXT_BOUNDS, "final_decision", "reason_code") if kept.get(name)}
         initial["incorrect_evidence"] = kept.get("incorrect_evidence") or []
+        initial["checked_evidence"] = as_checked(kept.get("checked_evidence"))
+        initial["no_evidence_applies"] = bool(kept.get("no_evidence_applies"))
     return initial
 
 
 def _is_earlier_draft(page: Page, text: str) -> bool:
     """Whether ``text`` is a draft that a newer one has replaced: nobody wrote it here."""
     typed = _one_line_end(text)
-    earlier = (draft.content.text.get("model_draft") or "" for draft in page.earlier_drafts)
+    earlier = (draft.content.text.get("model_draft") or "" for draft in page.past.drafts)
     return bool(typed) and any(typed == _one_line_end(draft) for draft in earlier)

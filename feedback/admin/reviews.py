@@ -32,6 +32,7 @@ from cases.services import second_factor
 from cases.services.audit import keep_denial
 from cases.states import State
 from cases.vocabulary import Verdict
+from queues.models import Entry
 from queues.services import claims
 from queues.services.available import RELEASE, STOP_WAITING
 
@@ -39,9 +40,11 @@ from ..models import Review
 from ..page import Page, page_of, undo_left
 from ..seeing import reviews_visible_to
 from ..services import reviews
+from ..services.next_case import submit_and_next
 from .agreement import agreement_page
 from .asides import AsideForm, forms_of
 from .choices import ActionForms
+from .finding import find_view
 from .forms import TEXT_BOUNDS, DecisionForm
 
 DONE = {
@@ -85,6 +88,7 @@ class ReviewAdmin(ReadOnlyAdmin):
         routes = (
             ("agreement/", self.agreement, "agreement"),
             ("next/", self.next_case, "next"),
+            ("find/", self.find, "find"),
             ("work/<uuid:case_id>/", self.work, "work"),
             ("work/<uuid:case_id>/take/", self.take, "take"),
             ("work/<uuid:case_id>/decide/", self.decide, "decide"),
@@ -115,6 +119,11 @@ class ReviewAdmin(ReadOnlyAdmin):
         """How far reviewers agree."""
         return agreement_page(request, self.admin_site)
 
+    @method_decorator(require_GET)
+    def find(self, request: HttpRequest) -> HttpResponse:
+        """The audit trail by case, person and window."""
+        return find_view(request, self.admin_site.each_context(request))
+
     # --- taking a case --------------------------------------------------------------------------------------------
 
     @method_decorator(require_POST)
@@ -129,12 +138,17 @@ class ReviewAdmin(ReadOnlyAdmin):
         try:
             entry = claims.claim_next(request.user, tenant=tenant, queue_slug=queue_slug)
         except NotPermitted as error:
-            messages.error(request, error.message)
-            return redirect("admin:index")
-        if entry is None:
+            return self._go_on(request, None, error.message)
+        return self._go_on(request, entry)
+
+    def _go_on(self, request: HttpRequest, entry: Entry | None, why_none: str = "") -> HttpResponse:
+        if entry is not None:
+            return redirect(work_url(entry.case_id))
+        if why_none:
+            messages.error(request, why_none)
+        else:
             messages.info(request, NOTHING_WAITS)
-            return redirect("admin:index")
-        return redirect(work_url(entry.case_id))
+        return redirect("admin:index")
 
     @method_decorator(require_POST)
     def take(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
@@ -149,7 +163,7 @@ class ReviewAdmin(ReadOnlyAdmin):
     @method_decorator(require_GET)
     def work(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
         """The page: with the decision form for who holds the case, without it for everybody else who may see it."""
-        page = page_of(case_or_404(request, case_id), request.user)
+        page = page_or_404(request, case_id)
         actions = ActionForms(page.actions, kept=step_up.kept_choice(request))
         return self._show(request, page, DecisionForm(page), actions)
 
@@ -158,16 +172,17 @@ class ReviewAdmin(ReadOnlyAdmin):
     @method_decorator(sensitive_post_parameters(*TEXT_BOUNDS))
     @method_decorator(require_POST)
     def decide(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
-        case = case_or_404(request, case_id)
-        page = page_of(case, request.user)
+        page = page_or_404(request, case_id)
         form, actions = DecisionForm(page, request.POST), ActionForms(page.actions, request.POST)
         if not actions.is_valid(request.POST.get("verdict", "")):
             form.add_error(None, "Look at what you chose for the action. Nothing was sent.")
         if not form.is_valid():
             return self._show(request, page, form, actions, status=400)
+        takes_next = form.cleaned_data["take_next"]
+        submit = submit_and_next if takes_next else reviews.submit
         try:
-            review = reviews.submit(
-                case.pk,
+            done = submit(
+                case_id,
                 form.submission(),
                 actor=request.user,
                 generation=form.cleaned_data["generation"],
@@ -176,14 +191,14 @@ class ReviewAdmin(ReadOnlyAdmin):
                 signed_in_at=second_factor.signed_in_at(request),
             )
         except StepUpRequired:
-            reviews.keep_text(case.pk, form.submission(), actor=request.user)
-            return step_up.ask(request, work_url(case.pk), actions.kept())
+            reviews.keep_text(case_id, form.submission(), actor=request.user)
+            return step_up.ask(request, work_url(case_id), actions.kept())
         except CountersignError as error:
             return self._refused(request, case_id, error)
-        messages.success(request, decided_message(request, review))
-        if form.cleaned_data["take_next"]:
-            return self._next(request, case.tenant)
-        return redirect("admin:index")
+        messages.success(request, decided_message(request, done.review if takes_next else done))
+        if not takes_next:
+            return redirect("admin:index")
+        return self._go_on(request, done.entry, done.why_none)
 
     @method_decorator(require_POST)
     def undo(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
@@ -214,7 +229,7 @@ class ReviewAdmin(ReadOnlyAdmin):
     @method_decorator(require_POST)
     def set_aside(self, request: HttpRequest, case_id: UUID, name: str) -> HttpResponse:
         """Skip, snooze or decline it, ask a colleague, or answer one: what ``entry_actions`` offers."""
-        page = page_of(case_or_404(request, case_id), request.user)
+        page = page_or_404(request, case_id)
         action = next((action for action in page.entry_actions if action.name == name), None)
         form = AsideForm(page, action, request.POST) if action and name != RELEASE.name else None
         if form is None:
@@ -245,7 +260,7 @@ class ReviewAdmin(ReadOnlyAdmin):
             if wants_json:
                 return JsonResponse({"code": error.code, "detail": error.message}, status=error.status)
             return self._refused(request, case_id, error)
-        page = page_of(case, request.user)
+        page = page_or_404(request, case_id)
         if wants_json:
             return JsonResponse({"lease_expires_at": until.isoformat(), "until": page.clock(until)})
         form = DecisionForm(page, request.POST)
@@ -260,7 +275,7 @@ class ReviewAdmin(ReadOnlyAdmin):
             keep_denial(error)
             context = {**self.admin_site.each_context(request), "title": error.title, "message": error.message}
             return TemplateResponse(request, "admin/feedback/denied.html", context, status=error.status)
-        page = page_of(case_or_404(request, case_id), request.user)
+        page = page_or_404(request, case_id)
         form = DecisionForm(page, request.POST)
         form.refuse(error)
         actions = ActionForms(page.actions, request.POST)
@@ -292,12 +307,19 @@ class ReviewAdmin(ReadOnlyAdmin):
 
 
 def case_or_404(request: HttpRequest, case_id: UUID) -> Case:
-    """The case with everything that its page shows of it, if the signed-in person may see it."""
-    rows = Case.objects.with_text().select_related("current_draft__policy_version")
-    case = visible_to(request.user, rows).filter(pk=case_id).first()
+    """The case, if the signed-in person may see it."""
+    case = visible_to(request.user, Case.objects.select_related("tenant")).filter(pk=case_id).first()
     if case is None:
         raise Http404("No such case.")
     return case
+
+
+def page_or_404(request: HttpRequest, case_id: UUID) -> Page:
+    """The page of a case that the signed-in person may see."""
+    page = page_of(request.user, case_id, rights_of(request))
+    if page is None:
+        raise Http404("No such case.")
+    return page
 
 
 def work_url(case_id: UUID) -> str:

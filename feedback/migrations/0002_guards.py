@@ -11,6 +11,7 @@ APPEND_ONLY = (
     "feedback_correctionlabel",
     "feedback_exportedoverride",
     "feedback_exportedlabel",
+    "feedback_historicaltextsnippet",
     "feedback_shadowverdict",
     "feedback_historicalshadowpolicy",
     "feedback_datasetversion",

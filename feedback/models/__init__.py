@@ -7,6 +7,7 @@ from .metrics import MetricHour, MetricMark, MetricState
 from .polls import Poll
 from .reviews import Correction, Review, ReviewDraft
 from .shadows import ShadowPolicy, ShadowVerdict
+from .snippets import TextSnippet
 from .weekly import ExportedLabel, ExportedOverride, WeeklyExport
 
 __all__ = [
@@ -28,5 +29,6 @@ __all__ = [
     "SecondLook",
     "ShadowPolicy",
     "ShadowVerdict",
+    "TextSnippet",
     "WeeklyExport",
 ]

@@ -1,6 +1,7 @@
 """Deciding a case, and taking a decision back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -23,6 +24,7 @@ from queues.errors import StaleClaim
 from queues.models import Claim, Entry
 from queues.services.claims import hold
 
+from ..checklist import documents_of
 from ..errors import NothingToUndo, NotPending, ReviewInvalid, TooLate
 from ..models import Poll, Review, ReviewDraft
 from ..quorum import Standing
@@ -57,8 +59,8 @@ def submit(
     ``ReviewDraft`` and the ``Stale`` is raised. Raises ``ReviewInvalid``, ``NotPending``, ``Denied`` and what
     ``signing`` raises as well.
     """
-    try:
-        return _submit(
+    with text_kept(case_id, submission, actor=actor, choices=choices):
+        return decide(
             case_id,
             submission,
             actor=actor,
@@ -67,6 +69,15 @@ def submit(
             choices=choices,
             signed_in_at=signed_in_at,
         )
+
+
+@contextmanager
+def text_kept(
+    case_id: UUID, submission: Submission, *, actor: User, choices: Sequence[ActionChoice] = ()
+) -> Iterator[None]:
+    """Around the transaction of a submit: what became stale loses no text, and an action that drifted says so."""
+    try:
+        yield
     except Stale:
         keep_unsent(case_id, submission, actor=actor)
         for choice in choices:
@@ -75,7 +86,17 @@ def submit(
 
 
 @transaction.atomic
-def _submit(case_id, submission, *, actor, generation, displayed_digest, choices, signed_in_at) -> Review:
+def decide(
+    case_id: UUID,
+    submission: Submission,
+    *,
+    actor: User,
+    generation: int,
+    displayed_digest: bytes | None = None,
+    choices: Sequence[ActionChoice] = (),
+    signed_in_at: datetime | None = None,
+) -> Review:
+    """``submit`` without ``text_kept``, for whoever does more in the same transaction."""
     case = lifecycle.locked(case_id)
     entry = hold(case.pk, actor, generation)
     require(actor, "work_queue", entry.queue)
@@ -158,6 +179,7 @@ def shown_to(case: Case, entry: Entry) -> Shown:
         model_decision=draft.model_decision,
         decision_options=rules.decision_options if rules else (),
         reason_codes=frozenset(code for code, _ in rules.reason_codes) if rules else frozenset(),
+        documents=documents_of(draft.content.text.get("evidence") or []),
     )
 
 

@@ -17,6 +17,7 @@ from cases.admin.scoped import ReadOnlyAdmin, refuse
 from cases.admin.wording import due_words
 from cases.clock import db_now
 from cases.errors import CountersignError
+from cases.models import Case
 from cases.permissions import allowed
 from cases.rights import rights_of
 
@@ -105,6 +106,16 @@ class EntryAdmin(SupervisingViews, ReadOnlyAdmin):
     ordering = ("ranked_at", "id")
     sortable_by = ()
     paginator = BoundedPaginator
+    search_fields = ("case__external_id",)
+    search_help_text = "A case id, an external id, or words of the draft; “-word” leaves out, quotes keep together."
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        """As the list of cases searches, by its rules about the customer's words."""
+        if not search_term.strip():
+            return queryset, False
+        cases = self.admin_site._registry[Case]
+        found, _ = cases.get_search_results(request, rights_of(request).within(Case.objects, "view_case"), search_term)
+        return queryset.filter(case__in=found.values("pk")), False
 
     def get_changelist(self, request: HttpRequest, **kwargs) -> type[ChangeList]:
         return SeenList

@@ -8,6 +8,7 @@ APPEND_ONLY = (
     "queues_passage",
     "queues_aside",
     "queues_stepfired",
+    "queues_historicalquorumrule",
     "queues_historicalslastep",
     "queues_historicalbusinesscalendar",
     "queues_historicalqueue",

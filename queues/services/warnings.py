@@ -41,15 +41,22 @@ def warnings_of(queues: Iterable[Queue]) -> dict[UUID, list[QueueWarning]]:
     return found
 
 
-def _of_people(queue: Queue) -> list[QueueWarning]:
+def staff_warnings(queue: Queue) -> list[QueueWarning]:
+    """Whether people are there for ``queue``, a row of ``with_staff``: no query, where its skill is loaded."""
     if queue.staff == 0:
         skilled = f", and the skill “{queue.skill}” at level {queue.skill_level}" if queue.skill else ""
         text = f"Nobody can work this queue: no reviewer has the right{skilled}. Its cases wait until somebody can."
         return [QueueWarning("nobody", "nobody can work it", text)]
-    warnings = []
     if queue.on_shift == 0:
         text = f"Nobody is on shift: {queue.staff} could work this queue, and its cases wait until one comes."
-        warnings.append(QueueWarning("off_shift", "nobody on shift", text))
+        return [QueueWarning("off_shift", "nobody on shift", text)]
+    return []
+
+
+def _of_people(queue: Queue) -> list[QueueWarning]:
+    warnings = staff_warnings(queue)
+    if queue.staff == 0:
+        return warnings
     read = {primary(language) for languages in queue.readers for language in languages}
     if all(queue.readers) and (unread := {primary(language) for language in queue.languages} - read):
         words = _listed(sorted(unread))

@@ -27,6 +27,7 @@ class Size:
     blocks: int
     requests: int
     loads: int
+    decisions: int
     intakes: int
     flips: int
     emptied: int
@@ -43,6 +44,7 @@ FULL = Size(
     blocks=10,
     requests=64,
     loads=20,
+    decisions=100,
     intakes=300,
     flips=500,
     emptied=10_000,
@@ -58,6 +60,7 @@ QUICK = Size(
     blocks=1,
     requests=24,
     loads=2,
+    decisions=5,
     intakes=20,
     flips=20,
     emptied=500,
@@ -104,7 +107,7 @@ def _measure(size: Size, url: str, logs: Path, *, only: Sequence[str] = (), answ
     import django
 
     django.setup()
-    from . import breaking, claiming, flipping, ground, pages, shadowing, sweeping, taking_in
+    from . import breaking, claiming, flipping, going_on, ground, pages, shadowing, sweeping, taking_in
     from .figures import Figure, table
 
     began = time.monotonic()
@@ -134,6 +137,7 @@ def _measure(size: Size, url: str, logs: Path, *, only: Sequence[str] = (), answ
         ("claims of a specialist", lambda: claiming.of_a_specialist(land, size.blocks)),
         ("an emptied queue", lambda: claiming.emptied(land, size.emptied)),
         ("pages", lambda: pages.pages(land, size.loads)),
+        ("decide and next", lambda: going_on.going_on(land, size.decisions, logs)),
         ("sweeps", lambda: sweeping.sweeps(land, size.due)),
         ("intake over HTTP", lambda: taking_in.over_http(land, size.rounds, size.requests, logs)),
         ("intake in process", lambda: taking_in.switch_read(land, size.intakes)),

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 HOSTILE = '<script>alert("x")</script> <img src=x onerror=alert(1)> pay\u202egnp.exe\u200bnow'
 VIEWS = ("work", "take", "decide", "undo", "release", "heartbeat")
 # The page, the session, the person and the rights: the budget of everything that a reviewer opens.
-QUERY_BUDGET = 17
+QUERY_BUDGET = 15
 
 
 @pytest.fixture
@@ -170,9 +170,9 @@ def test_a_full_investigation_shows_everything_at_once(rita, world):
         "How can I help?",
         "returns-v3",
         "get_order",
-        "Evidence checked",
+        "Evidence marked",
         "A specialist will look at this.",
-        "a code or a note; needed unless you accept",
+        "a code or a note; needed whatever you decide",
     ):
         assert part in text, part
     assert "&quot;total&quot;: 1.10,\n  &quot;items&quot;: []" in page.content.decode()
@@ -357,7 +357,7 @@ def test_a_decision_case_offers_the_options_of_its_policy(client):
 
 
 def test_without_a_draft_there_is_nothing_to_accept(rita, world):
-    case = world.submit(model_draft=None, signals=None)
+    case = world.submit(model_draft=None, signals=None, evidence=None)
     page = open_next(rita, world)
     assert "“Accept” is not offered: there is no draft" in words_of(page)
     assert decide(rita, page, verdict="accept").status_code == 400

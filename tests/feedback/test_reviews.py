@@ -104,7 +104,7 @@ def test_a_flipped_decision_is_an_edit_and_an_override(world):
 
 
 def test_without_a_draft_the_person_answers_and_overrides_nobody(world):
-    case = world.submit(model_draft=None, signals=None)
+    case = world.submit(model_draft=None, signals=None, evidence=None)
     review = decide(world, case, Submission(Verdict.EDIT, final_answer="My answer.", notes="from scratch"))
     assert (review.verdict, review.is_override) == ("edit", False)
     with pretend_now(db_now() + MINUTE):

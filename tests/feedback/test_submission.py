@@ -81,9 +81,9 @@ def test_an_incomplete_submission_names_the_field_that_is_wrong(given, base, poi
     assert (refused.value.pointer, refused.value.status) == (pointer, 400)
 
 
-def test_a_full_investigation_that_changes_nothing_needs_no_reason():
+def test_a_full_investigation_that_changes_nothing_needs_its_reason_too():
     base = shown(ANSWER, route=Route.FULL_INVESTIGATION)
-    assert counted(Submission(Verdict.EDIT, final_answer="Yes."), base).verdict == "accept"
+    assert counted(Submission(Verdict.EDIT, final_answer="Yes.", notes="why"), base).verdict == "accept"
 
 
 def test_a_decision_is_free_where_the_policy_lists_none():

@@ -41,7 +41,7 @@ from cases.signing import new_secret
 from cases.vocabulary import Role
 from config.home import home_of
 from feedback.kinds import Kind
-from feedback.models import Export, Push, PushTarget
+from feedback.models import Export, Push, PushTarget, TextSnippet
 from feedback.services import exports
 from queues.models import BusinessCalendar, Consultation, Entry, Queue, Reviewer, ReviewerSkill, Skill, SlaPolicy
 from queues.services import claims, consults
@@ -83,6 +83,8 @@ def furnish(world: World) -> dict[type[Model], Any]:
     asked = claims.claim(world.submit(), world.colleague)
     consults.ask(asked.case_id, world.colleague, asked.generation, colleague=world.reviewer, question="May I?")
     keep_denial(Denied(world.reviewer, "change_policy", tenant))
+    snippet = TextSnippet(tenant=tenant, key="late", text=f"It is late at {tenant.slug}.")
+    snippet.save_as(system, "created")
     channel = NoticeChannel(tenant=tenant, name=f"Team {tenant.slug}", email=f"team@{tenant.slug}.example")
     channel.save_as(system, "created")
     tell([News(tenant.pk, "sla.warn", f"Due in {tenant.slug}.", f"key-{tenant.slug}")])
@@ -125,6 +127,7 @@ def furnish(world: World) -> dict[type[Model], Any]:
         ActionType: kind.pk,
         ApprovalAuthority: authority.pk,
         ProposedAction: ProposedAction.objects.get(case=case).pk,
+        TextSnippet: snippet.pk,
         NoticeChannel: channel.pk,
         Notice: Notice.objects.get(channel=channel).pk,
         CustomerNoticeSettings: rules.pk,
@@ -373,7 +376,7 @@ def test_nothing_is_deleted_that_something_refers_to(world, everybody):
 # --- quick enough ---------------------------------------------------------------------------------------------------
 
 
-def test_home_asks_at_most_fourteen_queries_however_much_there_is(world, everybody):
+def test_home_asks_at_most_fifteen_queries_however_much_there_is(world, everybody):
     furnish(world)
     counts = {}
     for size in (1, 12):
@@ -388,7 +391,7 @@ def test_home_asks_at_most_fourteen_queries_however_much_there_is(world, everybo
             ) as queries:
                 client.get("/admin/")
             counts.setdefault(role, []).append(len(queries))
-    assert all(few == many <= 14 for few, many in counts.values()), counts
+    assert all(few == many <= 15 for few, many in counts.values()), counts
 
 
 def test_home_counts_what_the_queue_holds(world):

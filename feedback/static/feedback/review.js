@@ -4,6 +4,7 @@
     const HEARTBEAT = 4 * 60 * 1000; // A lease lasts 15 minutes: three beats may be lost.
     const USED_WITHIN = 10 * 60 * 1000; // A page that nobody touches lets its lease run out.
     const WARN_BEFORE = 3 * 60 * 1000;
+    const DUE_WARNINGS = [5, 10, 30]; // minutes before the deadline; each is said once
     const DIFF_DELAY = 150;
     const MAX_CELLS = 9e6; // Beyond, the live comparison would cost more than a keystroke may.
     const NUMBER_KEYS = /^[1-9]$/;
@@ -14,6 +15,18 @@
     // The server's clock decides; this machine's may be minutes off.
     const offset = Date.parse(page.dataset.now) - Date.now();
     const now = () => Date.now() + offset;
+
+    // --- warnings: in a live region, said once for each change of words -------------------------------------------------
+
+    const leaseWarning = page.querySelector('[data-lease-warning]');
+    const dueWarning = page.querySelector('[data-due-warning]');
+
+    const warn = (place, text) => {
+        if (place.textContent !== text) {
+            place.textContent = text;
+        }
+        place.hidden = !text;
+    };
 
     // --- clocks in words, as feedback/wording.py says them ---------------------------------------------------------
 
@@ -31,22 +44,22 @@
         }
         const left = Date.parse(due.dataset.due) - now();
         due.querySelector('[data-due-words]').textContent = left > 0 ? `due in ${span(left)}` : `overdue by ${span(left)}`;
+        const soon = DUE_WARNINGS.find((minutes) => left <= minutes * 60000);
+        due.querySelector('[data-due-icon]').textContent = left <= 0 ? '▲ ' : soon ? '◆ ' : '';
         due.closest('.deadline').classList.toggle('deadline-over', left <= 0);
+        due.closest('.deadline').classList.toggle('deadline-soon', left > 0 && soon !== undefined);
+        if (form && left <= 0) {
+            warn(dueWarning, 'The deadline of this case has passed.');
+        } else if (form && soon) {
+            warn(dueWarning, `The deadline of this case is less than ${soon} minutes ahead.`);
+        }
     };
 
     // --- the lease -------------------------------------------------------------------------------------------------
 
     const lease = page.querySelector('[data-lease]');
-    const warning = page.querySelector('[data-lease-warning]');
     let lastUsed = Date.now();
     let isLost = false;
-
-    const warn = (text) => {
-        if (warning.textContent !== text) {
-            warning.textContent = text;
-        }
-        warning.hidden = !text;
-    };
 
     const extend = async () => {
         const body = new FormData();
@@ -64,14 +77,14 @@
             answer = await response.json();
             if (response.status === 412 || response.status === 409) {
                 isLost = true;
-                warn(`${answer.detail} Copy nothing: send your verdict and your text is kept.`);
+                warn(leaseWarning, `${answer.detail} Copy nothing: send your verdict and your text is kept.`);
                 return;
             }
             if (!response.ok) {
                 throw new Error('refused');
             }
         } catch {
-            warn('The case could not be extended: the connection is gone or you are signed out. Your text is still here.');
+            warn(leaseWarning, 'The case could not be extended: the connection is gone or you are signed out. Your text is still here.');
             return;
         }
         lease.dataset.lease = answer.lease_expires_at;
@@ -79,7 +92,7 @@
         if (shown) {
             shown.textContent = answer.until;
         }
-        warn('');
+        warn(leaseWarning, '');
     };
 
     const watchLease = () => {
@@ -88,9 +101,9 @@
         }
         const left = Date.parse(lease.dataset.lease) - now();
         if (left <= 0) {
-            warn('Your time with this case is over: it may go to somebody else. Extend it, or decide now; your text is kept either way.');
+            warn(leaseWarning, 'Your time with this case is over: it may go to somebody else. Extend it, or decide now; your text is kept either way.');
         } else if (left <= WARN_BEFORE) {
-            warn(`This case is yours for another ${span(left)}. Extend it to keep it.`);
+            warn(leaseWarning, 'This case is yours for less than 3 minutes more. Extend it (x) to keep it.');
         }
     };
 
@@ -226,7 +239,63 @@
         return false;
     };
 
-    const isTyping = (target) => target.closest('input:not([type="checkbox"]), textarea, select, [contenteditable]') !== null;
+    // --- text snippets ---------------------------------------------------------------------------------------------
+
+    const insert = (key) => {
+        const text = form.querySelector(`[data-snippet="${CSS.escape(key)}"]`)?.value;
+        if (text === undefined) {
+            return false;
+        }
+        const answer = form.elements.final_answer;
+        answer.setRangeText(text, answer.selectionStart, answer.selectionEnd, 'end');
+        answer.focus();
+        answer.dispatchEvent(new Event('input', {bubbles: true}));
+        return true;
+    };
+
+    const openSnippets = () => {
+        const box = form?.querySelector('[data-snippets]');
+        if (box) {
+            box.open = true;
+            box.querySelector('[data-snippet-key]').focus();
+        }
+        return Boolean(box);
+    };
+
+    // --- setting aside, the checklist, the lease: a key leads there, and nothing is sent by it ----------------------------
+
+    const openAside = (key) => {
+        const box = page.querySelector(`[data-aside-key="${key}"]`);
+        if (!box) {
+            return false;
+        }
+        box.open = true;
+        (box.querySelector('textarea') ?? box.querySelector('button, summary')).focus();
+        return true;
+    };
+
+    const focusOn = (selector) => {
+        const place = page.querySelector(selector);
+        place?.focus();
+        return Boolean(place);
+    };
+
+    const focusOnChecklist = () => {
+        const open = [...document.querySelectorAll('[data-finding]')].find((group) => !group.querySelector(':checked'));
+        const next = open?.querySelector('input') ?? form?.elements.no_evidence_applies;
+        next?.focus();
+        next?.scrollIntoView({block: 'nearest'});
+        return Boolean(next);
+    };
+
+    const PLACES = {
+        t: openSnippets,
+        v: focusOnChecklist,
+        g: () => focusOn('[data-give-back]'),
+        x: () => Boolean(form) && (extend(), true),
+    };
+
+    const isTyping = (target) => target.closest('input:not([type="checkbox"], [type="radio"]), textarea, select, [contenteditable]') !== null;
 
     const onKey = (event) => {
         if (event.defaultPrevented || event.isComposing || keys.open) {
@@ -256,6 +325,10 @@
             isDone = byDigit(event.key);
         } else if (form && 'aern'.includes(event.key)) {
             isDone = byVerdictKey(event.key);
+        } else if (Object.hasOwn(PLACES, event.key)) {
+            isDone = PLACES[event.key]();
+        } else if (/^[a-z]$/.test(event.key)) {
+            isDone = openAside(event.key);
         }
         if (isDone) {
             event.preventDefault();
@@ -265,8 +338,9 @@
     const countChecked = () => {
         const count = form.querySelector('[data-checklist-count]');
         if (count) {
-            const boxes = [...document.querySelectorAll('[data-checked]')];
-            count.textContent = `${boxes.filter((box) => box.checked).length} of ${boxes.length}`;
+            const groups = [...document.querySelectorAll('[data-finding]')];
+            const marked = groups.filter((group) => group.querySelector(':checked')).length;
+            count.textContent = `${marked} of ${groups.length}`;
         }
     };
 
@@ -293,6 +367,17 @@
             form.elements.final_decision.addEventListener('change', () => choose('edit'));
         }
         document.addEventListener('change', countChecked);
+        form.querySelector('[data-snippet-key]')?.addEventListener('keydown', (event) => {
+            if (event.key === 'Enter' && !event.ctrlKey && !event.metaKey) {
+                event.preventDefault();
+                if (insert(event.target.value.trim())) {
+                    event.target.value = '';
+                }
+            }
+        });
+        for (const button of form.querySelectorAll('[data-insert]')) {
+            button.addEventListener('click', () => insert(button.dataset.insert));
+        }
         let isSending = false;
         form.addEventListener('submit', (event) => {
             if (isSending) {
@@ -324,5 +409,6 @@
         tellDeadline();
         watchLease();
     }, 20000);
+    tellDeadline();
     watchLease();
 }
