@@ -2,7 +2,7 @@
 
 Pure: no database, and the same seeds each time, so that a figure changes only when the tests do; ``Figure.n`` is the
 number of runs. The tests are those of a new ``BreakerRule``: ten points worth an alarm, one false alarm in 5,000 cases,
-learned from 200. Of ``python -m tests.bench --only breakers --answers FILE``, 200 runs a row, medians (95th percentile):
+number of runs. The tests are those of a new ``BreakerRule``: ten points worth an alarm, one false alarm in 5,000,
 
 | what happens | what the breaker does |
 |---|---|
