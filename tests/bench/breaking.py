@@ -2,18 +2,18 @@
 
 Pure: no database, and the same seeds each time, so that a figure changes only when the tests do; ``Figure.n`` is the
 number of runs. The tests are those of a new ``BreakerRule``: ten points worth an alarm, one false alarm in 5,000 cases,
-learned from 200. Of ``python -m tests.bench --only breakers --answers FILE``, 60 runs a row, medians (95th percentile):
+learned from 200. Medians (95th percentile) of ``python -m tests.bench --only breakers --answers FILE``, 200 runs a row:
 
 | what happens | what the breaker does |
 |---|---|
-| a share stays at 20 %, known | a false alarm in 5,601 cases; computed: 5,516 |
-| the same, learned | one in 54,941, since the careful edge of the baseline counts; 1 of 60 within 500 cases |
-| it jumps to 30, 40, 60 % | seen after 173 (1,900), 67 (131), 29 (45) cases |
-| it drifts to 40 % within 500 cases | after 366 (469) |
-| ten cases in each 1,000 at 90 % | after 3,046, three spikes; 3 of 60 never |
-| 50 cases a day become 75, 150; or one more each day | after 2 (3), 1 (1); 17 (22) days |
+| a share stays at 20 %, known | a false alarm in 5,422 cases; computed: 5,516 |
+| the same, learned | one in 45,042, as the careful edge of the baseline counts; 10 of 200 within 500 |
+| it jumps to 30, 40, 60 % | seen after 182 (895), 65 (138), 27 (44) cases |
+| it drifts to 40 % within 500 cases | after 342 (484) |
+| ten cases in each 1,000 at 90 % | after 2,062, two spikes; 8 of 200 never |
+| 50 cases a day become 75, 150; or one more each day | after 2 (4), 1 (1); 17 (22) days |
 | real answers: ctrl (21 of 114 overridden), then t5, doha or gpt2 alone | after 31, 23, 14 in their order |
-| the same answers in 300 orders, 200 learned and 230 watched | 6 false alarms |
+| the same answers in 1,000 orders, 200 learned and 230 watched | 24 false alarms |
 """
 
 import itertools
