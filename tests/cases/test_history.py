@@ -47,6 +47,8 @@ def test_history_is_kept_of_configuration_cases_and_actions_and_of_nothing_hot()
         "queues.ReviewerSkill",
         "queues.Skill",
         "cases.InterimTemplate",
+        "cases.CustomerNoticeSettings",
+        "cases.CustomerTemplate",
         "cases.ResumeRequest",
         "approvals.ActionType",
         "approvals.ImpactRule",

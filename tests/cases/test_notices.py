@@ -150,7 +150,7 @@ def test_a_mail_that_is_refused_is_tried_again_at_its_time_and_then_given_up_vis
         notice = Notice.objects.get()
         assert (notice.attempts, notice.last_error) == (
             tries,
-            "The mail server did not take it (SMTPRecipientsRefused).",
+            "The mail server refused the address (550).",
         )
         if delay:
             assert notice.next_attempt_at == at + delay
