@@ -222,7 +222,13 @@ SPECTACULAR_SETTINGS = {
     "whatever the tenant's policy does not let through.",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "ENUM_NAME_OVERRIDES": {"RiskEnum": "cases.vocabulary.Risk", "CaseStateEnum": "cases.states.State"},
+    "ENUM_NAME_OVERRIDES": {
+        "RiskEnum": "cases.vocabulary.Risk",
+        "CaseStateEnum": "cases.states.State",
+        "CaseKindEnum": "cases.vocabulary.Kind",
+        "ExportKindEnum": "feedback.kinds.Kind",
+        "ExportStateEnum": "feedback.export_states.ExportState",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
