@@ -44,7 +44,7 @@ demo: $(INSTALLED)
 	@exec $(PYTHON) manage.py demo $(ARGS)
 
 test: $(INSTALLED)
-	@exec $(PYTHON) -m pytest $(ARGS)
+	@exec $(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 bench: $(INSTALLED)
 	@exec $(PYTHON) -m tests.bench $(ARGS)
