@@ -14,7 +14,6 @@ import pytest
 
 from config import embedded
 
-
 STARTED_HERE = "COUNTERSIGN_TESTS_STARTED"  # the variables that name servers of ours
 
 
