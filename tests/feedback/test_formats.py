@@ -208,7 +208,7 @@ def render(template: str) -> str:
     return out + rest
 
 
-@pytest.mark.parametrize("kind", FORMATS["langfuse"].kinds)
+@pytest.mark.parametrize("kind", sorted(FORMATS["langfuse"].kinds))
 def test_langfuse_items_have_a_stable_namespaced_id_and_what_its_api_takes(kind):
     """CreateDatasetItemRequest of https://cloud.langfuse.com/generated/api/openapi.yml."""
     row = a_row(label=labels_for(kind))
@@ -226,7 +226,7 @@ def test_langfuse_items_have_a_stable_namespaced_id_and_what_its_api_takes(kind)
         assert all(isinstance(item[part], dict) for part in ("input", "expectedOutput", "metadata"))
 
 
-@pytest.mark.parametrize("kind", FORMATS["phoenix"].kinds)
+@pytest.mark.parametrize("kind", sorted(FORMATS["phoenix"].kinds))
 def test_phoenix_uploads_have_three_lists_of_objects_of_one_length(kind):
     """POST /v1/datasets/upload of Phoenix's OpenAPI document."""
     for body in lines("phoenix", kind):
