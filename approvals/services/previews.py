@@ -21,7 +21,7 @@ from . import happenings, jobs, reading
 from .jobs import Job
 
 NONCE_BYTES = 16  # 128 bits: the hash of an erased payload tells nothing.
-RETRIES = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 900))  # after a trouble, never a refusal
+RETRIES = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 900))  # the last again and again, until it expires
 BY_HAND = Preview(binding={}, info={"note": "A person carries this out by hand once it is approved."})
 
 
@@ -36,7 +36,7 @@ def run(job: Job) -> None:
     try:
         preview = ask(action, revision)
     except PreviewFailed as error:
-        _fail(job, action.revision, error, is_final=error.is_refusal or job.attempts > len(RETRIES))
+        _fail(job, action.revision, error, is_final=error.is_refusal)
     except CountersignError as error:
         _fail(job, action.revision, error, is_final=True)
     else:
