@@ -21,7 +21,8 @@ from . import happenings, jobs, reading
 from .jobs import Job
 
 NONCE_BYTES = 16  # 128 bits: the hash of an erased payload tells nothing.
-RETRIES = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 900))  # the last again and again, until it expires
+# After a trouble, never a refusal; the last again and again, until the action expires.
+RETRIES = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 900))
 BY_HAND = Preview(binding={}, info={"note": "A person carries this out by hand once it is approved."})
 
 
