@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from guardian.shortcuts import assign_perm
 from knox.models import AuthToken
 
 from approvals.executors import Outcome
@@ -16,8 +17,6 @@ from cases.clock import db_now, pretend_now
 from cases.ids import new_id, to_wire
 from cases.models import Denial, Membership
 from cases.models.people import system_actor
-from cases.services import people
-from cases.vocabulary import Role
 from tests.callers import Caller
 from tests.threads import in_parallel
 
@@ -68,7 +67,7 @@ def office() -> Office:
 
 def own_proposal(desk: Desk) -> str:
     """An action that Ann proposed herself; its wire id."""
-    people.assign_roles(desk.ann, desk.world.tenant, [Role.APPROVER, Role.INTEGRATION], actor=system_actor())
+    assign_perm("cases.propose_action", desk.ann, desk.world.tenant)
     return desk.propose(actor=desk.ann).wire_id
 
 

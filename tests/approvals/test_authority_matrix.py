@@ -10,6 +10,7 @@ from itertools import product
 
 import pytest
 from django.db import transaction
+from guardian.shortcuts import assign_perm
 
 from approvals.errors import NoAuthority, OwnProposal
 from approvals.models import ActionType, ActionVote, ImpactRule, ProposedAction
@@ -19,8 +20,6 @@ from cases.errors import NotPermitted
 from cases.models import Membership, User
 from cases.models.people import system_actor
 from cases.permissions import Denied
-from cases.services import people
-from cases.vocabulary import Role
 
 from .desks import SCHEMA, Desk, fresh, make_desk, run_due
 
@@ -78,7 +77,7 @@ def superuser(desk: Desk) -> User:
 
 def proposer(desk: Desk) -> User:
     """Holds the authority and has proposed the action themselves."""
-    people.assign_roles(desk.ann, desk.world.tenant, [Role.APPROVER, Role.INTEGRATION], actor=system_actor())
+    assign_perm("cases.propose_action", desk.ann, desk.world.tenant)
     return desk.ann
 
 

@@ -14,6 +14,7 @@ from cases.vocabulary import Verdict
 from feedback.services import reviews
 from feedback.submission import Submission
 from queues.services import claims
+from tests.submissions import complete
 from tests.worlds import WEAK, make_world
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +50,7 @@ def walk(world):
     case = world.submit(**PAYLOAD)
     entry = claims.claim(case, world.reviewer)
     edit = Submission(verdict=Verdict.EDIT, final_answer=f"answer {MARK}", notes=MARK, policy_reason=MARK)
+    edit = complete(edit, entry)
     reviews.submit(case.pk, edit, actor=world.reviewer, generation=entry.generation)
     reviews.undo(case.pk, actor=world.reviewer)
     reviews.keep_text(case.pk, edit, actor=world.reviewer)

@@ -226,10 +226,8 @@ def test_a_nudge_that_cannot_be_sent_costs_nothing(world, monkeypatch, django_ca
     assert asked == ["cases.tasks.sweep_deliveries"]
 
 
-def test_the_handlers_are_those_of_the_settings():
+def test_the_handlers_are_those_of_the_settings_and_store_an_action_before_its_case_is_routed(settings):
     events._handlers.cache_clear()
-    assert [handler.__module__ for handler in events._handlers()] == [
-        "approvals.handlers",
-        "queues.handlers",
-        "feedback.metrics.marks",
-    ]
+    names = [f"{handler.__module__}.{handler.__name__}" for handler in events._handlers()]
+    assert names == settings.CASE_EVENT_HANDLERS
+    assert names.index("approvals.handlers.on_events") < names.index("queues.handlers.on_events")

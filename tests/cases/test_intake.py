@@ -407,11 +407,12 @@ def test_sixteen_callers_with_the_same_external_id_make_one_case():
 # --- any payload -------------------------------------------------------------------------------------------------
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=60)
+words = text.filter(lambda typed: not all(one.isspace() or is_unseen(one) for one in typed))
 unit = st.floats(0, 1, allow_nan=False)
 payloads = st.fixed_dictionaries(
     {
         "domain": st.from_regex(r"[a-z0-9][a-z0-9_-]{0,20}", fullmatch=True),
-        "user_question": text.filter(lambda typed: not all(one.isspace() or is_unseen(one) for one in typed)),
+        "user_question": words,
     },
     optional={
         "kind": st.sampled_from(Kind.values),
@@ -422,11 +423,11 @@ payloads = st.fixed_dictionaries(
         "reasoning": text,
         "signals": st.dictionaries(st.sampled_from(Signal.values), unit),
         "triggers": st.lists(st.sampled_from(Trigger.values), max_size=4),
-        "evidence": st.lists(st.fixed_dictionaries({"document_id": st.just("d"), "quote": text}), max_size=3),
+        "evidence": st.lists(st.fixed_dictionaries({"document_id": st.just("d"), "quote": words}), max_size=3),
         "tool_results": st.lists(
             st.fixed_dictionaries({"tool": st.just("t"), "status": st.sampled_from(["ok", "error", "OK"])}), max_size=3
         ),
-        "tags": st.lists(text.filter(str.strip), max_size=4, unique=True),
+        "tags": st.lists(words, max_size=4, unique=True),
         "proposed_action": st.fixed_dictionaries(
             {"action": st.just("issue_refund"), "params": st.dictionaries(text, text, max_size=2)},
             optional={"requires_approval": st.booleans()},

@@ -10,6 +10,7 @@ from feedback.models import Review
 from feedback.services import reviews
 from feedback.submission import Submission
 from queues.services import claims
+from tests.submissions import complete
 from tests.worlds import World
 
 AN_HOUR = timedelta(hours=1)
@@ -25,7 +26,9 @@ def decide(
 
 def decide_case(world: World, case: Case, submission: Submission, *, user: User | None = None) -> Review:
     entry = claims.claim(case, user or world.reviewer)
-    return reviews.submit(case.pk, submission, actor=user or world.reviewer, generation=entry.generation)
+    return reviews.submit(
+        case.pk, complete(submission, entry), actor=user or world.reviewer, generation=entry.generation
+    )
 
 
 def override(world: World, *, at: datetime | None = None, case: dict[str, Any] | None = None, **texts: Any) -> Review:

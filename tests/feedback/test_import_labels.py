@@ -193,7 +193,7 @@ def test_a_label_goes_to_the_latest_override_of_a_case_that_was_reopened(world):
     first = override(world, at=db_now() - 3 * AN_HOUR)
     with pretend_now(db_now() - AN_HOUR):
         lifecycle.reopen(first.case_id, actor=world.supervisor, reason="appeal")
-        second = decide_case(world, first.case, Submission(Verdict.REJECT, notes="no"))
+        second = decide_case(world, first.case, Submission(Verdict.REJECT, notes="no"), user=world.colleague)
     apply_import(plan(world, table((first.case.wire_id, "model_error"))), actor=world.supervisor)
     assert (stands(first), stands(second)) == (None, "model_error")
 

@@ -26,6 +26,7 @@ from queues.models import Entry, Reviewer
 from queues.services import claims
 from tests.feedback import brute
 from tests.feedback.corrections import decide_case
+from tests.submissions import complete
 from tests.worlds import SURE, World, make_world
 
 DATA = Path(os.environ.get("REAL_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
@@ -71,7 +72,8 @@ def live_through(world: World, bodies: list[dict]) -> None:
                     verdict = 2  # No new draft is asked for once it was approved automatically.
                 entry = claims.claim(case, person)
                 with pretend_now(decided):
-                    reviews.submit(case.pk, VERDICTS[verdict], actor=person, generation=entry.generation)
+                    submission = complete(VERDICTS[verdict], entry)
+                    reviews.submit(case.pk, submission, actor=person, generation=entry.generation)
         with (
             pretend_now(decided + timedelta(seconds=2)),
             suppress(NothingToUndo, TooLate),

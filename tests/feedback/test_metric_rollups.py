@@ -17,6 +17,7 @@ from feedback.services import reviews
 from feedback.submission import Submission
 from queues.models import Reviewer
 from queues.services import claims
+from tests.submissions import complete
 from tests.threads import failures, in_parallel
 from tests.worlds import SURE, World, make_world
 
@@ -32,7 +33,10 @@ def world(db) -> World:
 def review(world: World, case: Case, verdict: str, user=None, **texts) -> Review:
     entry = claims.claim(case, user or world.reviewer)
     return reviews.submit(
-        case.pk, Submission(verdict, **texts), actor=user or world.reviewer, generation=entry.generation
+        case.pk,
+        complete(Submission(verdict, **texts), entry),
+        actor=user or world.reviewer,
+        generation=entry.generation,
     )
 
 
@@ -99,7 +103,7 @@ def test_a_reopened_case_loses_its_outcome_and_keeps_its_review(world):
     review(world, case, "accept")
     lifecycle.reopen(case.pk, actor=world.supervisor, reason="appeal")
     assert (sums()["approved"], sums()["accepted"]) == (0, 1)
-    review(world, case, "reject", notes="after all not")
+    review(world, case, "reject", user=world.colleague, notes="after all not")
     assert (sums()["approved"], sums()["rejected"], sums()["judged"]) == (0, 1, 2)
 
 

@@ -27,6 +27,7 @@ from queues.quorum import Demand, required
 from queues.services import claims
 from tests.bench.oversight import Person, simulate
 from tests.callers import Caller
+from tests.submissions import complete
 from tests.threads import failures, in_parallel
 from tests.worlds import FAIR, make_world
 
@@ -105,7 +106,7 @@ def voting_world(slug: str = "acme", number: int = 2):
 
 def vote(case, user, submission=ACCEPT) -> Review:
     entry = claims.claim(case, user)
-    return reviews.submit(case.pk, submission, actor=user, generation=entry.generation)
+    return reviews.submit(case.pk, complete(submission, entry), actor=user, generation=entry.generation)
 
 
 def state_of(case) -> str:

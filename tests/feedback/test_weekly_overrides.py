@@ -141,7 +141,7 @@ def test_a_case_that_is_reopened_later_keeps_its_row_and_gets_another(world, fol
     run(world, MONDAY + WEEK)
     with pretend_now(MONDAY + WEEK):
         lifecycle.reopen(first.case_id, actor=world.supervisor, reason="appeal")
-        second = decide_case(world, first.case, Submission(Verdict.REJECT, notes="no after all"))
+        second = decide_case(world, first.case, Submission(Verdict.REJECT, notes="no after all"), user=world.colleague)
     run(world, MONDAY + 2 * WEEK)
     assert told(folder, "overrides-2026-W10.jsonl") == [first.wire_id]
     assert told(folder, "overrides-2026-W11.jsonl") == [second.wire_id]
