@@ -85,7 +85,8 @@ def live_through(world: World, bodies: list[dict]) -> None:
             if number % 8 == 4 and case.state in ("approved", "rejected"):
                 lifecycle.reopen(case.pk, actor=world.supervisor, reason="appeal")
                 if number % 16 == 4:
-                    decide_case(world, case, VERDICTS[2])
+                    other = world.colleague if person == world.reviewer else world.reviewer
+                    decide_case(world, case, VERDICTS[2], user=other)
             if number % 4 == 0 and case.state != "withdrawn":
                 satisfaction.report(case.pk, score=1 + number % 5, actor=world.service)
     rollups.refresh()
@@ -142,7 +143,8 @@ def test_every_metric_of_every_group_equals_a_count_by_hand(world):
         assert assert_equal(world, facts, period, Dimension.DOMAIN) > 2
     totals = {figure.metric.name: figure for figure in figures(question(world), available(question(world)))}
     zero = {name for name, figure in totals.items() if not figure.value}
-    assert zero <= {"queue_age"}, f"a world in which {zero} is nothing shows little"
+    # Which automatic approvals are sampled goes by their keys, and those are new in every run.
+    assert zero <= {"queue_age", "automatic_approval_error"}, f"a world in which {zero} is nothing shows little"
 
 
 def test_a_domain_and_one_dimension_narrow_the_figures_together(world):
