@@ -232,6 +232,8 @@ class CancelExportView(APIView):
 class DownloadView(APIView):
     """The file of an export that is ready."""
 
+    also_refuses_with = (409,)  # Read by ``StrictAutoSchema``: no file yet, or no longer.
+
     @extend_schema(
         operation_id="exports_download",
         summary="Fetch the file",

@@ -15,6 +15,7 @@ from cases.permissions import tenants_of
 from cases.wire.fields import AwareDateTimeField, StrictCharField, StrictIntegerField, StrictSerializer
 from cases.wire.idempotency import HEADER, idempotent
 from cases.wire.openapi import WireIdField
+from cases.wire.queries import check_query
 
 from .api import GenerationSerializer
 from .models import Consultation
@@ -140,6 +141,7 @@ class QuestionsView(APIView):
 
     @extend_schema(operation_id="questions_list", responses=ConsultationListSerializer)
     def get(self, request: Request) -> Response:
+        check_query(request, paged=False)
         asked = consults.questions_to(request.user, tenants_of(request.user), db_now())
         return Response({"results": [_document(one) for one in asked.select_related("colleague")[:SHOWN]]})
 

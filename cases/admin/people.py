@@ -86,9 +86,10 @@ class PersonAdmin(TokenPages, TenantScoped, UserAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None):
         fieldsets = super().get_fieldsets(request, obj)
-        if obj is None or obj.is_person:
+        if obj is None or (obj.is_person and self.has_change_permission(request, obj)):
             return fieldsets
-        return ((None, {"fields": ("username", "kind", "is_active")}), *fieldsets[1:])  # A machine has no password.
+        # A machine has no password, and the link that Django draws beside a person's would refuse who may only read.
+        return ((None, {"fields": ("username", "kind", "is_active")}), *fieldsets[1:])
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         people = super(TenantScoped, self).get_queryset(request).exclude(kind=User.AccountKind.SYSTEM)

@@ -14,7 +14,7 @@ from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.db.models import Model, QuerySet
-from django.forms import HiddenInput, ModelChoiceField
+from django.forms import CheckboxInput, HiddenInput, ModelChoiceField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.text import capfirst
 
@@ -244,6 +244,9 @@ class ScopedInline(admin.TabularInline):
         for field in fields.values():
             if isinstance(field, ModelChoiceField):
                 field.choices = list(field.choices)  # Read once, and not again for every row.
+            if field.label and not field.widget.is_hidden:  # A head of a column names nothing to a screen reader.
+                field.widget.attrs.setdefault("aria-label", capfirst(field.label))
+        formset.deletion_widget = CheckboxInput(attrs={"aria-label": "Delete"})
         return formset
 
 

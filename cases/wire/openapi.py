@@ -133,7 +133,7 @@ class StrictAutoSchema(AutoSchema):
     def _problem_statuses(self) -> list[int]:
         statuses = [400, 401, 403, 404, 406, 429, 500, 503]
         if self.method not in {"POST", "PUT", "PATCH"}:
-            return statuses
+            return sorted([*statuses, *getattr(self.view, "also_refuses_with", ())])
         statuses += [409, 411, 413, 415]
         body = self.get_request_serializer()
         if is_serializer(body) and {"generation", "payload_hash"} & set(force_instance(body).fields):

@@ -79,7 +79,7 @@ _ONE_TO_A_PLACE = "ON CONFLICT (user_id, tenant_id, place) WHERE ended_at IS NUL
 # committed in between is out as well: under READ COMMITTED the conditions are asked again of the row as it is when it
 # is locked, which is why all of them stand here. Two claims of one person at once would both see room for one more:
 # they also both see the same lowest place, and the index lets one of them have it. Answers one row: how many
-# candidates, whether one was locked, and the entry or nulls.
+# candidates, whether one was locked, how many they held before, and the entry or nulls.
 _CLAIM = f"""
 WITH candidate AS MATERIALIZED ({{candidates}}), {_TAKEN}, next AS (
     SELECT entry.id, entry.tenant_id, entry.case_id, entry.queue_id,
@@ -106,7 +106,7 @@ WITH candidate AS MATERIALIZED ({{candidates}}), {_TAKEN}, next AS (
     FROM recorded WHERE entry.case_id = recorded.case_id
     RETURNING {", ".join(f"entry.{name}" for name in _FIELDS)}
 )
-SELECT (SELECT count(*) FROM candidate), (SELECT count(*) FROM next), held.*
+SELECT (SELECT count(*) FROM candidate), (SELECT count(*) FROM next), (SELECT count(*) FROM taken), held.*
 FROM (VALUES (1)) AS always LEFT JOIN held ON true
 """
 _CLAIM_NEXT = _CLAIM.format(candidates=_LINES, condition=_FREE)
@@ -150,9 +150,10 @@ def claim_next(user: User, *, tenant: Tenant | None = None, queue_slug: str = ""
         if not fitness.has_room:
             return None
         with suppress(_PlaceLost):
-            if fitness.back and (entry := _claim(fitness, user, queue_slug=queue_slug, is_back=True)):
+            asked = {"queue_slug": queue_slug, "at_most": fitness.held + 1}
+            if fitness.back and (entry := _claim(fitness, user, is_back=True, **asked)):
                 return entry
-            return _claim(fitness, user, queue_slug=queue_slug)
+            return _claim(fitness, user, **asked)
 
 
 @transaction.atomic
@@ -176,7 +177,8 @@ def claim(case: Case, user: User) -> Entry:
         with suppress(_PlaceLost):
             claimed = _claim(fitness, user, case=case)
             if claimed is None:
-                _explain(fitness, entry)
+                # Asked again: another claim of theirs may have taken their last place since.
+                _explain(working(user, case.tenant), entry)
             return claimed
 
 
@@ -208,9 +210,18 @@ def working(user: User, tenant: Tenant | None) -> Fitness:
 
 
 def _claim(
-    fitness: Fitness, user: User, *, queue_slug: str = "", case: Case | None = None, is_back: bool = False
+    fitness: Fitness,
+    user: User,
+    *,
+    queue_slug: str = "",
+    case: Case | None = None,
+    is_back: bool = False,
+    at_most: int | None = None,
 ) -> Entry | None:
-    """One entry that fits, now held by ``user``; its ``queue`` is read when somebody asks for it."""
+    """One entry that fits, now held by ``user``; its ``queue`` is read when somebody asks for it.
+
+    Raises ``_PlaceLost`` where they hold ``at_most`` already: more than when ``fitness`` was asked.
+    """
     queues = [key for key, slug in fitness.slugs.items() if not queue_slug or slug == queue_slug]
     if not queues:
         return None
@@ -222,7 +233,7 @@ def _claim(
         "queues": queues,
         "languages": list({UNDETERMINED, *fitness.languages}) if fitness.languages else [],
         "user": user.pk,
-        "capacity": fitness.reviewer.capacity,
+        "capacity": fitness.reviewer.capacity if at_most is None else at_most,
         "pretended": clock.pretended(),
         "at": fitness.at,
         "lease": LEASE,
@@ -233,12 +244,12 @@ def _claim(
     with connection.cursor() as cursor:
         for depth in depths:
             cursor.execute(sql, values | {"depth": depth})
-            candidates, locked, *fields = cursor.fetchone()
+            candidates, locked, taken, *fields = cursor.fetchone()
             if fields[0] is not None:
                 entry = Entry.from_db(connection.alias, _FIELDS, fields)
                 entry.claimed_by = user
                 return entry
-            if locked:
+            if locked or (at_most is not None and taken >= at_most):
                 raise _PlaceLost
             if depth is None or candidates < depth:  # No line goes on behind what was looked at.
                 return None

@@ -51,20 +51,20 @@ FULL = Size(
     breaks=200,
 )
 QUICK = Size(
-    few=200,
-    waiting=2_000,
-    past=5_000,
-    due=50,
-    reviewers=40,
+    few=100,
+    waiting=1_000,
+    past=2_000,
+    due=20,
+    reviewers=24,
     rounds=1,
     blocks=1,
-    requests=24,
+    requests=16,
     loads=2,
-    decisions=5,
-    intakes=20,
-    flips=20,
-    emptied=500,
-    breaks=4,
+    decisions=2,
+    intakes=10,
+    flips=10,
+    emptied=200,
+    breaks=2,
 )
 
 

@@ -8,13 +8,17 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 # Rules of the request that JSON Schema has no words for. A valid body may be refused for these and for nothing else.
 UNSAYABLE = {
+    "aside_invalid",  # a colleague whom the tenant does not have or who is away, an instant that is past or too late
     "blank",  # a NUL or white space alone, in a query parameter
     "external_id_taken",  # in bulk: known with another body
     "invalid_cursor",  # a cursor is whatever the server wrote
     "key_reused",  # an Idempotency-Key belongs to the first request that brought it
     "evidence_missing",  # goes with a finding
+    "format_mismatch",  # each kind of export goes into some formats only
+    "metrics_not_available",  # some dimensions and metrics do not combine; a window ends after it began
     "minor_units",  # an amount has the digits of its currency
     "number_too_large",  # inside an object of the caller's own making
+    "recall_moment",  # an instant that is past
     "required",  # an amount and its currency come together
     "one_of_three",  # ways to reconcile
     "params_invalid",  # each action type has a schema of its own for them
@@ -24,6 +28,7 @@ UNSAYABLE = {
     "too_deep",  # the same
     "too_large",  # bytes, not characters
     "unknown_action",  # the tenant has it, or has not
+    "window",  # until comes after since
     "year",  # instants from 1970 on
 }
 

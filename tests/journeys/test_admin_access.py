@@ -367,6 +367,7 @@ def test_a_reviewer_may_change_nothing(world, everybody):
 
 def test_nothing_is_deleted_that_something_refers_to(world, everybody):
     keys = furnish(world)
+    del keys[TextSnippet]  # Nothing refers to one: a review keeps the text itself.
     for model, key in keys.items():
         response = sign_in(everybody["tenant_admin"]).post(address(model, "delete", key), {"post": "yes"})
         assert response.status_code in (200, 403), model
@@ -376,7 +377,8 @@ def test_nothing_is_deleted_that_something_refers_to(world, everybody):
 # --- quick enough ---------------------------------------------------------------------------------------------------
 
 
-def test_home_asks_at_most_fifteen_queries_however_much_there_is(world, everybody):
+def test_home_asks_at_most_sixteen_queries_however_much_there_is(world, everybody):
+    # Most for a tenant admin, who has three sections (floor, actions, audit), each of tables of its own.
     furnish(world)
     counts = {}
     for size in (1, 12):
@@ -391,7 +393,7 @@ def test_home_asks_at_most_fifteen_queries_however_much_there_is(world, everybod
             ) as queries:
                 client.get("/admin/")
             counts.setdefault(role, []).append(len(queries))
-    assert all(few == many <= 15 for few, many in counts.values()), counts
+    assert all(few == many <= 16 for few, many in counts.values()), counts
 
 
 def test_home_counts_what_the_queue_holds(world):

@@ -232,22 +232,28 @@ def test_the_ids_in_the_examples_are_the_ones_of_the_schema():
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(not shutil.which("curl"), reason="no curl on the path")
-def test_the_curls_of_the_guide_work_one_after_another(live_server: Any, settings: Any):
+def test_the_curls_of_the_guide_work_one_after_another(live_server: Any, settings: Any, tmp_path: Path):
     settings.PUBLIC_URL = live_server.url
     world = make_world("acme")
-    token = issue_token(world.service, actor=system_actor(), tenant=world.tenant)
+    tokens = {
+        name: issue_token(user, actor=system_actor(), tenant=world.tenant)
+        for name, user in (("TOKEN", world.service), ("SUPERVISOR_TOKEN", world.supervisor))
+    }
     answers = [
         subprocess.run(
-            ["bash", "-c", block.replace("curl -s ", "curl -sf ")],
-            env=os.environ | {"URL": live_server.url, "TOKEN": token},
+            ["bash", "-ec", block.replace("curl -s ", "curl -sf ")],
+            cwd=tmp_path,
+            env=os.environ | {"URL": live_server.url} | tokens,
             capture_output=True,
             check=True,
         ).stdout
         for block in blocks(GUIDE, "sh")
         if "curl" in block and "pip install" not in block
     ]
-    automation, receipt, listed = map(json.loads, answers)
+    automation, receipt, listed, metrics = map(json.loads, answers)
     shown = re.search(r'^    (\{"ai_automation_enabled.*\})$', GUIDE, re.MULTILINE)[1]
     assert automation == json.loads(shown)
     assert [case["case_id"] for case in listed["results"]] == [receipt["case_id"]]
     assert listed["results"][0]["resume_token"] == "thread-42"
+    assert (metrics["tenant_id"], metrics["group_by"], metrics["from"]) == ("acme", "day", "2027-05-01T00:00:00Z")
+    assert (tmp_path / "metrics.csv").read_text().startswith("metric,unit,")

@@ -1,6 +1,7 @@
 """Health tells by itself what nobody does: by the age of rows, without the help of the beat or a worker."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -125,6 +126,14 @@ def test_the_page_is_for_who_runs_the_place_and_asks_a_fixed_number_of_queries(w
     assert sign_in(world.person("ann", Role.APPROVER)).get("/admin/health/").status_code == 403
     Heartbeat.objects.filter(kind=Heartbeat.Kind.SWEEP).update(at=db_now() - HOUR)
     assert "Something is not being done" in client.get("/admin/health/").content.decode()
+
+
+@pytest.mark.parametrize("who", ["compliance", "supervisor"])
+def test_the_page_leads_nobody_to_a_list_that_refuses_them(world, who):
+    client = sign_in(getattr(world, who))
+    lists = re.findall(r'<th scope="row"><a href="([^"]+)"', client.get("/admin/health/").content.decode())
+    assert lists
+    assert {address: client.get(address).status_code for address in lists} == dict.fromkeys(lists, 200)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -81,9 +81,8 @@ def test_a_supervisor_withdraws_reopens_and_takes_back_outside_of_any_transactio
     assert Case.objects.get(pk=waiting.pk).state == State.WITHDRAWN
 
     entry = world.claim()
-    reviews.submit(
-        decided.pk, Submission(verdict="reject", notes="no"), actor=world.reviewer, generation=entry.generation
-    )
+    rejected = Submission(verdict="reject", notes="no", no_evidence_applies=True)
+    reviews.submit(decided.pk, rejected, actor=world.reviewer, generation=entry.generation)
     assert client.post(reverse(act, args=[decided.pk, "reopen"]), {"reason": "appeal"}).status_code == 302
     assert Case.objects.get(pk=decided.pk).state == State.PENDING_REVIEW
     assert list(broken()) == []

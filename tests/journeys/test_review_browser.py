@@ -36,6 +36,11 @@ def take_next(page) -> None:
     expect(page.locator("html.keys-work")).to_have_count(1)
 
 
+def said_of_the_verdict(page):
+    """What a screen reader is told; the warnings of the lease and the deadline have a region of their own."""
+    return page.get_by_role("group", name="Verdict").get_by_role("status")
+
+
 def state_of(case: Case) -> str:
     return Case.objects.get(pk=case.pk).state
 
@@ -46,7 +51,7 @@ def test_a_reviewer_decides_cases_by_keyboard_alone_and_undoes_one(page, world):
     expect(page.get_by_role("heading", name="conv-1")).to_be_visible()
 
     page.keyboard.press("a")
-    expect(page.get_by_role("status")).to_contain_text("Accept is chosen")
+    expect(said_of_the_verdict(page)).to_contain_text("Accept is chosen")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("heading", name="conv-2")).to_be_visible()
     assert state_of(first) == "approved"
@@ -79,7 +84,7 @@ def test_control_enter_without_a_verdict_asks_for_one(page, world):
     case = world.submit()
     take_next(page)
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_role("status")).to_contain_text("Choose a verdict first")
+    expect(said_of_the_verdict(page)).to_contain_text("Choose a verdict first")
     assert state_of(case) == "pending_review"
 
 

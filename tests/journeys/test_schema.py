@@ -1,6 +1,6 @@
 """The OpenAPI document is true: schemathesis reads it, asks a running server all that it allows and more, and compares.
 
-``SCHEMATHESIS_SECONDS=600 pytest tests/journeys/test_schema.py`` is the long run: every phase, with either token.
+``SCHEMATHESIS_SECONDS=600 pytest tests/journeys/test_schema.py`` is the long run: every phase, with each token.
 """
 
 import json
@@ -69,7 +69,7 @@ def interrogate(folder: Path, url: str, token: str, phases: str, seconds: int) -
 
 @pytest.mark.parametrize(
     ("who", "phases"),
-    [("service", "examples,coverage"), ("reviewer", "examples,fuzzing,stateful")],
+    [("service", "examples,coverage"), ("reviewer", "examples,fuzzing,stateful"), ("supervisor", "examples")],
 )
 def test_the_server_does_what_its_schema_says(world: World, live_server: Any, tmp_path: Path, who: str, phases: str):
     if LONG_RUN_SECONDS:

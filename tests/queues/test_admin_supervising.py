@@ -129,7 +129,8 @@ def test_a_supervisor_sets_hours_and_absence(world, desk):
     reviewer = Reviewer.objects.get(user=world.reviewer)
     url = f"/admin/queues/reviewer/{reviewer.pk}/change/"
     values = {"day_0": "09:00-12:30", "away_from": "2027-03-01T09:00", "delegate": str(world.colleague.pk)}
-    assert desk.post(url, reviewer_form(world, **values)).status_code == 302
+    answer = desk.post(url, reviewer_form(world, **values))
+    assert answer.status_code == 302, answer.context["errors"]
     reviewer.refresh_from_db()
     place = world.reviewer.memberships.get()
     assert reviewer.own_hours == {"0": [["09:00", "12:30"]]}

@@ -235,7 +235,7 @@ def test_higher_risk_goes_first_then_the_nearer_deadline(world):
         order.append(entry.case_id)
         reviews.submit(
             entry.case_id,
-            Submission(verdict=Verdict.REJECT, notes="no"),
+            Submission(verdict=Verdict.REJECT, notes="no", no_evidence_applies=True),
             actor=world.reviewer,
             generation=entry.generation,
         )
