@@ -109,6 +109,8 @@ WITH candidate AS MATERIALIZED ({{candidates}}), {_TAKEN}, next AS (
 SELECT (SELECT count(*) FROM candidate), (SELECT count(*) FROM next), (SELECT count(*) FROM taken), held.*
 FROM (VALUES (1)) AS always LEFT JOIN held ON true
 """
+TRIES = 20  # of claims of one person at the same instant, each of which was passed by another one
+
 _CLAIM_NEXT = _CLAIM.format(candidates=_LINES, condition=_FREE)
 _CLAIM_NEXT_TO_READ = _CLAIM.format(candidates=_LINES_TO_READ, condition=_FREE)
 _CLAIM_THIS_ONE = _CLAIM.format(candidates=_THIS_ONE, condition=_MINE)
@@ -139,7 +141,7 @@ def claim_next(user: User, *, tenant: Tenant | None = None, queue_slug: str = ""
 
     No transaction of its own: the one statement that writes is one.
     """
-    while True:
+    for _ in range(TRIES):
         fitness = working(user, tenant)
         if fitness.held:
             own = Entry.objects.held().filter(tenant=fitness.reviewer.tenant_id, claimed_by=user)
@@ -154,6 +156,7 @@ def claim_next(user: User, *, tenant: Tenant | None = None, queue_slug: str = ""
             if fitness.back and (entry := _claim(fitness, user, is_back=True, **asked)):
                 return entry
             return _claim(fitness, user, **asked)
+    return None  # Others of their own claims were first each time: they hold those.
 
 
 @transaction.atomic
