@@ -21,7 +21,7 @@ from ..services.members import check_roles, save_membership
 from ..services.people import create_service_account
 from ..vocabulary import Role
 from .fields import ChecksField
-from .scoped import TenantScoped, offer, refuse
+from .scoped import TenantScoped, limit, offer, refuse
 from .tokens import TokenPages
 
 admin.site.unregister(Group)  # Role groups follow memberships; a change here would part them.
@@ -127,7 +127,7 @@ class PersonAdmin(TokenPages, TenantScoped, UserAdmin):
     def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs):
         form = super(TenantScoped, self).get_form(request, obj, change=change, **kwargs)
         if obj is None:
-            offer(form.base_fields, rights_of(request).tenants(self.change_right))
+            offer(form, rights_of(request).tenants(self.change_right))
         return form
 
     def save_model(self, request: HttpRequest, obj: User, form, change: bool) -> None:
@@ -150,7 +150,7 @@ class PersonAdmin(TokenPages, TenantScoped, UserAdmin):
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = ServiceAccountForm(request.POST or None)
-        offer(form.fields, rights_of(request).tenants(self.change_right))
+        limit(form.fields, rights_of(request).tenants(self.change_right))
         if request.method == "POST" and form.is_valid():
             asked = form.cleaned_data
             try:

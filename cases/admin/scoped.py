@@ -5,6 +5,7 @@ a key that does not exist.
 """
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.db.models import Model, QuerySet
-from django.forms import CheckboxInput, HiddenInput, ModelChoiceField
+from django.forms import BaseForm, CheckboxInput, HiddenInput, ModelChoiceField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.text import capfirst
 
@@ -143,7 +144,7 @@ class TenantScoped(admin.ModelAdmin):
 
     def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs):
         form = super().get_form(request, obj, change=change, **kwargs)
-        offer(form.base_fields, self.offered_tenants(request, obj))
+        offer(form, self.offered_tenants(request, obj))
         return form
 
     def offered_tenants(self, request: HttpRequest, obj: Model | None) -> QuerySet[Tenant]:
@@ -239,9 +240,8 @@ class ScopedInline(admin.TabularInline):
 
     def get_formset(self, request: HttpRequest, obj: Model | None = None, **kwargs):
         formset = super().get_formset(request, obj, **kwargs)
-        fields = formset.form.base_fields
-        offer(fields, self._parent().offered_tenants(request, obj))
-        for field in fields.values():
+        offer(formset.form, self._parent().offered_tenants(request, obj))
+        for field in formset.form.base_fields.values():
             if isinstance(field, ModelChoiceField):
                 field.choices = list(field.choices)  # Read once, and not again for every row.
             if field.label and not field.widget.is_hidden:  # A head of a column names nothing to a screen reader.
@@ -250,7 +250,14 @@ class ScopedInline(admin.TabularInline):
         return formset
 
 
-def offer(fields: dict[str, Any], tenants: QuerySet[Tenant]) -> None:
+def offer(form: type[BaseForm], tenants: QuerySet[Tenant]) -> None:
+    """``limit`` for a form class, on a copy of its fields: one that a class declares is the same object in every request,
+    and another tenant's."""
+    form.base_fields = deepcopy(form.base_fields)
+    limit(form.base_fields, tenants)
+
+
+def limit(fields: dict[str, Any], tenants: QuerySet[Tenant]) -> None:
     """Limit every choice of related rows among ``fields`` to ``tenants``; nobody is asked for their only tenant."""
     for name, field in fields.items():
         if not isinstance(field, ModelChoiceField):

@@ -165,3 +165,11 @@ def test_a_supervisor_of_other_queues_only_reads_people(world, desk):
     url = f"/admin/queues/reviewer/{reviewer.pk}/change/"
     assert desk.get(url).status_code == 200
     assert desk.post(url, reviewer_form(world, capacity=9)).status_code == 403
+
+
+def test_the_form_of_one_tenant_keeps_nothing_of_anothers(world, desk):
+    url = "/admin/queues/reviewer/{}/change/"
+    other = make_world("other")
+    sign_in(other.supervisor).get(url.format(Reviewer.objects.get(user=other.reviewer).pk))
+    text = desk.get(url.format(Reviewer.objects.get(user=world.reviewer).pk)).content.decode()
+    assert str(world.colleague.pk) in text and str(other.colleague.pk) not in text
