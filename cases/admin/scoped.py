@@ -251,8 +251,8 @@ class ScopedInline(admin.TabularInline):
 
 
 def offer(form: type[BaseForm], tenants: QuerySet[Tenant]) -> None:
-    """``limit`` for a form class, on a copy of its fields: one that a class declares is the same object in every request,
-    and another tenant's."""
+    """``limit`` for a form class, on a copy of its fields: one that a class declares is the same object in every
+    request, another tenant's too."""
     form.base_fields = deepcopy(form.base_fields)
     limit(form.base_fields, tenants)
 
