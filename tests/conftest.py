@@ -1,9 +1,13 @@
 """Fixtures for all tests."""
 
+import os
+
 import hypothesis
 import pytest
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.backends.postgresql.operations import DatabaseOperations
+
+from tests import servers
 
 # A busy machine is no failure: hypothesis counts examples, not milliseconds.
 hypothesis.settings.register_profile("steady", deadline=None)
@@ -36,6 +40,13 @@ def flush_past_the_guards(operations: DatabaseOperations, sql_list: list[str]) -
             cursor.execute(sql)
         for switch in switches:
             cursor.execute(switch % "ENABLE ALWAYS")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """The test database begins as a copy of the migrated one, where the servers are ours (see ``tests.servers``)."""
+    if "DATABASE_URL" in os.environ.get(servers.STARTED_HERE, ""):
+        connections["default"].settings_dict["TEST"]["TEMPLATE"] = servers.MIGRATED
 
 
 @pytest.fixture(scope="session")

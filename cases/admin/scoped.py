@@ -245,7 +245,9 @@ class ScopedInline(admin.TabularInline):
             if isinstance(field, ModelChoiceField):
                 field.choices = list(field.choices)  # Read once, and not again for every row.
             if field.label and not field.widget.is_hidden:  # A head of a column names nothing to a screen reader.
-                field.widget.attrs.setdefault("aria-label", capfirst(field.label))
+                # The frame that Django puts round a choice of related rows draws the widget within it.
+                drawn = getattr(field.widget, "widget", field.widget)
+                drawn.attrs.setdefault("aria-label", capfirst(field.label))
         formset.deletion_widget = CheckboxInput(attrs={"aria-label": "Delete"})
         return formset
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from approvals.executors import Outcome
 from approvals.models import ActionVote
@@ -39,6 +39,11 @@ def browser():
         yield found
 
 
+def heading(page: Page) -> Locator:
+    """The page's own; a click is followed once the next page's stands there."""
+    return page.get_by_role("heading", level=1)
+
+
 def check(page: Page, name: str) -> None:
     """Nothing hangs over the edge, everything that is pressed is large enough; and a picture where one is wanted."""
     over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -59,9 +64,10 @@ def test_an_approver_signs_from_the_list(live_server, browser, desk, size, schem
         sign_in(page, desk.cara.username, PASSWORD)
         check(page, f"home-{size}-{scheme}")
         page.get_by_role("link", name="Open the list").click()
+        expect(heading(page)).to_have_text("Waiting for your signature")
         check(page, f"list-{size}-{scheme}")
         page.get_by_role("link", name="4,200.00 USD").click()
-        expect(page.get_by_role("heading", level=1)).to_have_text("Refund")
+        expect(heading(page)).to_have_text("Refund")
         check(page, f"action-{size}-{scheme}")
         page.get_by_role("button", name="Reject").click()
         expect(page.get_by_role("alert")).to_contain_text("Say why it is rejected")
@@ -111,8 +117,10 @@ def test_a_supervisor_finds_out_what_became_of_it(live_server, browser, desk, si
     with watched_page(browser, live_server.url, expected=("status of 400",), **look) as page:
         sign_in(page, desk.world.supervisor.username, PASSWORD)
         page.get_by_role("link", name="1 result unknown").click()
+        expect(heading(page)).to_have_text("Result unknown")
         check(page, f"unknown-{size}-{scheme}")
         page.locator(".inbox-row").click()
+        expect(heading(page)).to_have_text("Refund")
         check(page, f"reconcile-{size}-{scheme}")
         page.get_by_label("What shows it").press("Tab")
         page.get_by_role("button", name="It took place").click()
