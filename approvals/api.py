@@ -18,10 +18,11 @@ from rest_framework.views import APIView
 
 from cases.api.answers import NoteSerializer
 from cases.api.doors import tenant_for
+from cases.clock import db_now
 from cases.errors import NotFound
 from cases.ids import from_wire
 from cases.models import Case
-from cases.permissions import Denied
+from cases.permissions import Denied, tenants_of
 from cases.services.audit import keep_denial
 from cases.vocabulary import Risk
 from cases.wire.etags import ETAG, IF_NONE_MATCH, NOT_MODIFIED, conditional
@@ -36,7 +37,7 @@ from .executors import Outcome
 from .models import ProposedAction
 from .presentation import action_documents
 from .services import authorities, edits, proposals, reconciling, signing
-from .services.waiting import waiting_for
+from .services.inbox import signable_by
 from .states import ActionState
 from .visibility import actions_visible_to
 
@@ -96,7 +97,9 @@ class ActionFilter(filters.FilterSet):
         fields = ()
 
     def only_mine(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
-        return waiting_for(self.request.user, queryset)
+        user = self.request.user
+        signable = signable_by(user, [tenant.pk for tenant in tenants_of(user, "view_action")], now=db_now())
+        return queryset.filter(pk__in=signable.values("pk"))
 
 
 class ActionListView(GenericAPIView):

@@ -7,6 +7,7 @@ its tenant to whom it was granted, or who stands in for such a member.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.contrib.auth.models import Group
 from django.db import transaction
@@ -86,12 +87,9 @@ def held_by(holder: User, authorities: QuerySet[ApprovalAuthority]) -> QuerySet[
     )
 
 
-def exercisable(actor: User, tenant_ids: Collection) -> QuerySet[ApprovalAuthority]:
-    """Every active authority that ``actor`` holds themselves in these tenants: the approver's home stands on it."""
-    found = ApprovalAuthority.objects.none()
-    for tenant_id in tenant_ids:
-        found |= _held(ApprovalAuthority.objects.filter(tenant=tenant_id, is_active=True), actor, tenant_id)
-    return found
+def exercisable(actor: User, tenant_ids: Collection[UUID]) -> QuerySet[ApprovalAuthority]:
+    """Every active authority that ``actor`` holds themselves in these tenants."""
+    return held_by(actor, ApprovalAuthority.objects.filter(tenant__in=list(tenant_ids), is_active=True))
 
 
 def holders(authorities: Iterable[ApprovalAuthority], *, limit: int = 100) -> list[User]:

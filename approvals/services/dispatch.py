@@ -84,7 +84,7 @@ def claim(job: Job, *, has_drifted: bool) -> Claimed | None:
     if action.expires_at <= now:
         lifetimes.expire(action, now=now)
         return None
-    if has_drifted or not reading.stands(action, reading.revision_of(action)):
+    if has_drifted or not reading.stands(action):
         signing.drift(action, now=now)
         return None
     if not is_signed(action):
@@ -267,7 +267,7 @@ def _sent_again(job: Job) -> Claimed | None:
         return None
     now = db_now()
     is_clean = not action.execution.may_have_arrived
-    still_holds = action.expires_at > now and is_signed(action) and reading.stands(action, reading.revision_of(action))
+    still_holds = action.expires_at > now and is_signed(action) and reading.stands(action)
     if is_clean and not still_holds:
         write_result(action, NEVER_SENT, Source.SYSTEM, now=now)
         conclude(action, NEVER_SENT, now=now)

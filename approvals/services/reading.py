@@ -83,10 +83,16 @@ def payload_document(
     }
 
 
-def stands(action: ProposedAction, revision: ActionRevision) -> bool:
-    """Whether the rows still make the bytes that stand on the action, and the rules still judge it as they did."""
+def stands(action: ProposedAction) -> bool:
+    """Whether the rows still make the bytes that stand on the action, and the rules still judge it as they did.
+
+    Rows that contradict each other, as only somebody with the database's password leaves them, make nothing.
+    """
     stored = stored_payload(action)
     if stored is None or binding.payload_hash(stored) != bytes(action.payload_hash or b""):
+        return False
+    revision = ActionRevision.objects.select_related("content").filter(action=action, number=action.revision).first()
+    if revision is None or action.action_type is None:
         return False
     text = action.current_preview.content.text
     document = payload_document(action, revision, text.get("binding", {}), text.get("nonce", ""))

@@ -59,7 +59,7 @@ def _approve(action_id, actor, payload_hash, reason, signed_in_at) -> ProposedAc
     if found.on_behalf_of and any(found.on_behalf_of.pk in (v.voter_id, v.on_behalf_of_id) for v in votes):
         raise AlreadySigned("The person for whom you stand in has signed this already. It waits for somebody else.")
     _require_recent(action, signed_in_at, now)
-    if not reading.stands(action, reading.revision_of(action)):
+    if not reading.stands(action):
         raise StalePayload(CHANGED)
     _sign(action, V.APPROVE, actor, found, reason=reason, now=now)
     if missing(action) > 0:
@@ -217,7 +217,7 @@ def show_drift(action_id: UUID) -> bool:
         action = reading.locked(action_id)
         if action.state not in (ActionState.PENDING_APPROVAL, ActionState.APPROVED):
             return False
-        if reading.stands(action, reading.revision_of(action)):
+        if reading.stands(action):
             return False
         drift(action, now=db_now())
         return True

@@ -12,7 +12,7 @@ from knox.models import AuthToken
 from approvals.executors import Outcome
 from approvals.models import ActionVote, Execution, ProposedAction
 from approvals.services import types
-from approvals.services.waiting import waiting_for
+from approvals.services.inbox import signable_by
 from cases.clock import db_now, pretend_now
 from cases.ids import new_id, to_wire
 from cases.models import Denial, Membership
@@ -164,7 +164,7 @@ def test_what_waits_for_me_is_what_i_could_sign_now(office):
     office.act("cara", big, "take-back")
     assert big in mine("cara")
     with pretend_now(db_now() + timedelta(days=3)):
-        assert not waiting_for(desk.cara, ProposedAction.objects.all()).exists()
+        assert not signable_by(desk.cara, [desk.world.tenant.pk], now=db_now()).exists()
 
 
 def test_a_delegate_sees_what_waits_for_whom_they_stand_in(office):
