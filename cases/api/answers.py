@@ -1,5 +1,8 @@
 """The shapes that the API answers with, for the OpenAPI document, and the small bodies that it takes."""
 
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from ..models import Case, CaseEvent, RecallRun
@@ -160,17 +163,25 @@ class StopSerializer(SwitchSerializer):
     )
 
 
+@extend_schema_field({"type": "integer", "enum": Stage.values})
+class StageField(StrictIntegerField):
+    """How far a resumption goes, in percent: one of ``Stage``."""
+
+    default_error_messages = {"unknown": f"Send one of: {', '.join(map(str, Stage.values))}."}
+
+    def to_internal_value(self, data: Any) -> Stage:
+        share = super().to_internal_value(data)
+        if share not in Stage.values:
+            self.fail("unknown")
+        return Stage(share)
+
+
 class ResumeSerializer(SwitchSerializer):
-    share = StrictIntegerField(
+    share = StageField(
         required=False,
         help_text="The stage: which percentage of what would pass by itself does. 0 (what people approve is dispatched "
         "again), 10, 50, or 100, the default.",
     )
-
-    def validate_share(self, share: int) -> int:
-        if share not in Stage.values:
-            raise serializers.ValidationError(f"Send one of: {', '.join(map(str, Stage.values))}.")
-        return share
 
 
 class RecallSerializer(StrictSerializer):

@@ -104,7 +104,7 @@ class ResumeView(_MoveView):
     serializer = ResumeSerializer
 
     def act(self, scope: switch.Scope, values: dict[str, Any], actor: User) -> bool:
-        stage = Stage(values.get("share", Stage.ALL))
+        stage = values.get("share", Stage.ALL)
         resumed = switch.resume(scope, actor=actor, reason=values["reason"], stage=stage)
         return resumed.request is not None
 

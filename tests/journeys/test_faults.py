@@ -108,7 +108,7 @@ def test_every_event_arrives_though_the_broker_is_wiped_workers_are_killed_and_t
         event = events[wire_id]
         assert (body["type"], body["data"]["case_id"]) == (event.kind, event.case.wire_id)
         assert body["data"]["trace_id"] == TRACE[3:35]
-    for case in Case.objects.all():
+    for case in Case.objects.filter(tenant=world.tenant):
         order = [events[wire_id].kind for wire_id in dict.fromkeys(ids) if events[wire_id].case_id == case.pk]
         assert order == ["case.opened", "case.withdrawn"]
 
