@@ -17,6 +17,7 @@ from ..notice_ways import UrlRefused, checked
 from ..presentation import masked
 from ..services import customer_sending
 from ..services.customer_notices import address_of
+from .beside import CUSTOMERS, Beside
 from .forms import TrackedForm
 from .lists import BoundedPaginator
 from .scoped import ReadOnlyAdmin, TrackedAdmin
@@ -56,10 +57,15 @@ class SettingsForm(TrackedForm):
 
 
 @admin.register(CustomerNoticeSettings)
-class CustomerNoticeSettingsAdmin(TrackedAdmin):
+class CustomerNoticeSettingsAdmin(Beside, TrackedAdmin):
     view_right = "view_policy"
     change_right = "change_policy"
     form = SettingsForm
+    beside = CUSTOMERS
+    about = (
+        "Whether customers are written to at all, and when not. Without a row here, or with it switched off, nobody "
+        "is: the caller hears by webhook and tells its customers itself."
+    )
     list_display = ("__str__", "is_on", "quiet_from", "quiet_until", "has_sms")
     list_select_related = ("tenant",)
     readonly_fields = ("has_sms",)
@@ -93,12 +99,17 @@ class TemplateForm(TrackedForm):
 
 
 @admin.register(CustomerTemplate)
-class CustomerTemplateAdmin(SendsTests, TrackedAdmin):
+class CustomerTemplateAdmin(Beside, SendsTests, TrackedAdmin):
     """The tenant's texts, each with a preview and a test to oneself. One that was used is switched off, not deleted."""
 
     view_right = "view_policy"
     change_right = "change_policy"
     form = TemplateForm
+    beside = CUSTOMERS
+    about = (
+        "What customers read: that a person looks at it, what was decided, that it takes longer. For each occasion the "
+        "text of the case's domain and language is taken, else the more general one; without a text nothing is sent."
+    )
     list_display = ("__str__", "occasion", "way", "domain", "locale", "is_active")
     list_filter = ("occasion", "way", "is_active")
     search_fields = ("domain", "locale")
@@ -127,7 +138,7 @@ class CustomerTemplateAdmin(SendsTests, TrackedAdmin):
 
 
 @admin.register(CustomerNotice)
-class CustomerNoticeAdmin(SendsAgain, ReadOnlyAdmin):
+class CustomerNoticeAdmin(Beside, SendsAgain, ReadOnlyAdmin):
     """What was or is to be sent. Addresses are masked; who sees customers unmasked sees them on the case."""
 
     view_right = "view_case"
@@ -142,6 +153,11 @@ class CustomerNoticeAdmin(SendsAgain, ReadOnlyAdmin):
     readonly_fields = ("case_link", "recipient", "text_sent", "state_words")
     change_form_template = "admin/cases/customernotice/change_form.html"
     resend = staticmethod(customer_sending.resend)
+    beside = CUSTOMERS
+    about = (
+        "Each message to a customer and what became of it. One that the mail server refuses is tried again for some "
+        "nine hours; one that could not be sent at all can be sent again from its page."
+    )
 
     @admin.display(description="Case")
     def case_link(self, notice: CustomerNotice) -> SafeString:
