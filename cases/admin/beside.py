@@ -26,14 +26,16 @@ AUTOMATION = (
 
 
 class Beside(TenantScoped):
-    """``beside`` are the lists that are linked, for whoever may open them; ``about`` is what stands above this one."""
+    """``beside`` are the lists that are linked, for whoever may open them; ``about`` is what stands above this one, and
+    ``heading`` what it is called, where that is not its model's name."""
 
     beside: Sequence[tuple[str, str]] = ()
     about = ""
+    heading = ""
     change_list_template = "admin/cases/beside.html"
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        own = {"beside": self._links(request), "about": self.about}
+        own = {"beside": self._links(request), "about": self.about} | ({"title": self.heading} if self.heading else {})
         return super().changelist_view(request, own | (extra_context or {}))
 
     def _links(self, request: HttpRequest) -> list[dict[str, Any]]:

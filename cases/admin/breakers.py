@@ -55,7 +55,7 @@ class BreakerRuleAdmin(Beside, TrackedAdmin):
         "A breaker learns what is usual of overrides, denials, escalations, automatic approvals, tool failures or the "
         "number of cases, and alarms, or stops automation, when that changes."
     )
-    list_display = ("name", "watches", "looks", "domain", "action", "is_active")
+    list_display = ("name", "watched", "looks", "domain", "action", "is_active")
     list_filter = ("watches", "is_active")
     list_select_related = ("tenant",)
     ordering = ("tenant", "name")
@@ -82,6 +82,10 @@ class BreakerRuleAdmin(Beside, TrackedAdmin):
         ("What it does", {"fields": ("action", "tells")}),
     )
     change_form_template = "admin/cases/breakerrule/change_form.html"
+
+    @admin.display(description="Watches", ordering="watches")
+    def watched(self, rule: BreakerRule) -> str:
+        return rule.get_watches_display().partition(":")[0]
 
     def store(self, request: HttpRequest, obj: BreakerRule, reason: str) -> None:
         breakers.save_rule(obj, actor=request.user, reason=reason)

@@ -18,6 +18,7 @@ class CustomerOptOutAdmin(Beside, ReadOnlyAdmin):
 
     view_right = "view_customer"
     beside = CUSTOMERS
+    heading = "Opt-outs"
     about = (
         "Who wants no more messages. Each message links the page on which its customer says so, and takes it back; "
         "nobody else can. Names and addresses are not kept here: look somebody up by theirs."

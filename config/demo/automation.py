@@ -50,13 +50,14 @@ TEXTS = (
     ),
     ("delayed", "", "It takes longer", "Hello,\n\n{promise}\n\n{company}\n\nNo more of these: {opt_out}", ""),
 )
+WHOLE = {"by_domain": False, "by_release": False, "baseline_cases": 20}  # A demo has few cases to learn from.
 BREAKERS = {
     "acme": (
-        {"name": "Corrections", "watches": "overrides", "baseline_cases": 40},
+        {"name": "Corrections", "watches": "overrides"} | WHOLE,
         {"name": "Refused refunds", "watches": "denials", "domain": "billing", "decision": "deny", "action": "trip"},
     ),
-    "skylark": ({"name": "Tools", "watches": "tool_failures", "shift": 0.15, "baseline_cases": 40},),
-    "wellspring": ({"name": "Straight through", "watches": "automatic", "looks": "both", "baseline_cases": 40},),
+    "skylark": ({"name": "Tools", "watches": "tool_failures", "shift": 0.15} | WHOLE,),
+    "wellspring": ({"name": "Straight through", "watches": "automatic", "looks": "both"} | WHOLE,),
 }
 
 
