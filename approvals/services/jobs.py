@@ -11,6 +11,7 @@ from cases.clock import db_now
 from cases.nudges import nudge
 
 from ..models import ActionJob, ProposedAction
+from ..states import ActionState
 
 RUN_JOBS = "approvals.tasks.run_jobs"
 
@@ -79,6 +80,11 @@ def is_ours(job: Job) -> bool:
 def overdue(before: datetime) -> QuerySet[ActionJob]:
     """What has been due since ``before`` and is under nobody's lease: the workers are behind, or gone."""
     return ActionJob.objects.filter(Q(leased_until=None) | Q(leased_until__lt=before), due_at__lt=before)
+
+
+def failing() -> QuerySet[ActionJob]:
+    """Dry runs that had no answer and are tried again; one that was refused leaves no job."""
+    return ActionJob.objects.filter(action__state=ActionState.PREVIEW_FAILED)
 
 
 @transaction.atomic

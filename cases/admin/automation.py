@@ -129,6 +129,7 @@ class AutomationSwitchAdmin(ReadOnlyAdmin, HistoryPages):
             "resume_form": resume_form,
             "may_stop": rights.has("stop_automation"),
             "may_resume": rights.has("resume_automation"),
+            "may_see_shadows": rights.has("view_policy"),
             "may_recall": rights.has("reopen_case"),
             "impact": _impact(request, rights),
         }

@@ -14,6 +14,7 @@ from ..history import REASON_LENGTH
 from ..models import BreakerAlarm, BreakerRule
 from ..services import breakers
 from ..vocabulary import Role
+from .beside import AUTOMATION, Beside
 from .fields import ChecksField
 from .forms import TrackedForm
 from .lists import BoundedPaginator
@@ -45,11 +46,16 @@ class ResetForm(forms.Form):
 
 
 @admin.register(BreakerRule)
-class BreakerRuleAdmin(TrackedAdmin):
+class BreakerRuleAdmin(Beside, TrackedAdmin):
     view_right = "view_automation"
     change_right = "change_policy"
     form = BreakerForm
-    list_display = ("name", "watches", "looks", "domain", "action", "is_active")
+    beside = AUTOMATION
+    about = (
+        "A breaker learns what is usual of overrides, denials, escalations, automatic approvals, tool failures or the "
+        "number of cases, and alarms, or stops automation, when that changes."
+    )
+    list_display = ("name", "watched", "looks", "domain", "action", "is_active")
     list_filter = ("watches", "is_active")
     list_select_related = ("tenant",)
     ordering = ("tenant", "name")
@@ -77,6 +83,10 @@ class BreakerRuleAdmin(TrackedAdmin):
     )
     change_form_template = "admin/cases/breakerrule/change_form.html"
 
+    @admin.display(description="Watches", ordering="watches")
+    def watched(self, rule: BreakerRule) -> str:
+        return rule.get_watches_display().partition(":")[0]
+
     def store(self, request: HttpRequest, obj: BreakerRule, reason: str) -> None:
         breakers.save_rule(obj, actor=request.user, reason=reason)
 
@@ -100,8 +110,13 @@ class OpenFilter(admin.SimpleListFilter):
 
 
 @admin.register(BreakerAlarm)
-class BreakerAlarmAdmin(ReadOnlyAdmin):
+class BreakerAlarmAdmin(Beside, ReadOnlyAdmin):
     view_right = "view_automation"
+    beside = AUTOMATION
+    about = (
+        "What breakers saw. Somebody looks, says what it was, and the series is watched again; what an alarm stopped "
+        "stays stopped until it is resumed on the page of automation."
+    )
     list_display = ("at", "__str__", "sentence", "trips", "answered")
     list_filter = (OpenFilter,)
     list_select_related = ("tenant", "release", "reset__by")

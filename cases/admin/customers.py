@@ -4,24 +4,24 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.urls import path, reverse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from ..customer_texts import Occasion, Way, placeholders
-from ..errors import CountersignError
 from ..models import CustomerNotice, CustomerNoticeSettings, CustomerTemplate
 from ..notice_ways import UrlRefused, checked
 from ..presentation import masked
 from ..services import customer_sending
 from ..services.customer_notices import address_of
+from .beside import CUSTOMERS, Beside
 from .forms import TrackedForm
 from .lists import BoundedPaginator
-from .scoped import ReadOnlyAdmin, TrackedAdmin, refuse
+from .scoped import ReadOnlyAdmin, TrackedAdmin
+from .sending import SendsAgain, SendsTests
 
 A_NUMBER = "+15005550006"  # Twilio's own number for tests.
 
@@ -57,10 +57,15 @@ class SettingsForm(TrackedForm):
 
 
 @admin.register(CustomerNoticeSettings)
-class CustomerNoticeSettingsAdmin(TrackedAdmin):
+class CustomerNoticeSettingsAdmin(Beside, TrackedAdmin):
     view_right = "view_policy"
     change_right = "change_policy"
     form = SettingsForm
+    beside = CUSTOMERS
+    about = (
+        "Whether customers are written to at all, and when not. Without a row here, or with it switched off, nobody "
+        "is: the caller hears by webhook and tells its customers itself."
+    )
     list_display = ("__str__", "is_on", "quiet_from", "quiet_until", "has_sms")
     list_select_related = ("tenant",)
     readonly_fields = ("has_sms",)
@@ -94,12 +99,17 @@ class TemplateForm(TrackedForm):
 
 
 @admin.register(CustomerTemplate)
-class CustomerTemplateAdmin(TrackedAdmin):
+class CustomerTemplateAdmin(Beside, SendsTests, TrackedAdmin):
     """The tenant's texts, each with a preview and a test to oneself. One that was used is switched off, not deleted."""
 
     view_right = "view_policy"
     change_right = "change_policy"
     form = TemplateForm
+    beside = CUSTOMERS
+    about = (
+        "What customers read: that a person looks at it, what was decided, that it takes longer. For each occasion the "
+        "text of the case's domain and language is taken, else the more general one; without a text nothing is sent."
+    )
     list_display = ("__str__", "occasion", "way", "domain", "locale", "is_active")
     list_filter = ("occasion", "way", "is_active")
     search_fields = ("domain", "locale")
@@ -109,6 +119,9 @@ class CustomerTemplateAdmin(TrackedAdmin):
         ("The text", {"fields": ("subject", "text", "text_without_answer", "is_urgent")}),
     )
     change_form_template = "admin/cases/customertemplate/change_form.html"
+
+    def send_test(self, request: HttpRequest, key: UUID) -> str:
+        return customer_sending.send_test(key, actor=request.user, phone=request.POST.get("phone", ""))
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs) -> HttpResponse:
         template = kwargs.get("obj")
@@ -123,33 +136,9 @@ class CustomerTemplateAdmin(TrackedAdmin):
         ]
         return super().render_change_form(request, context, **kwargs)
 
-    def get_urls(self):
-        route = path(
-            "<uuid:template_id>/test/", self.admin_site.admin_view(self.test_view), name="cases_customertemplate_test"
-        )
-        return [route, *super().get_urls()]
-
-    def test_view(self, request: HttpRequest, template_id: UUID) -> HttpResponse:
-        """Send the preview to oneself now and say what came of it."""
-        template = self.get_queryset(request).filter(pk=template_id).first()
-        if template is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, str(template_id))
-        if request.method != "POST":
-            raise PermissionDenied
-        try:
-            error = customer_sending.send_test(template.pk, actor=request.user, phone=request.POST.get("phone", ""))
-        except CountersignError as refused:
-            refuse(request, refused)
-        else:
-            if error:
-                messages.error(request, f"The test did not go out. {error}")
-            else:
-                messages.success(request, "The test went out. Look whether it has arrived.")
-        return redirect("admin:cases_customertemplate_change", template.pk)
-
 
 @admin.register(CustomerNotice)
-class CustomerNoticeAdmin(ReadOnlyAdmin):
+class CustomerNoticeAdmin(Beside, SendsAgain, ReadOnlyAdmin):
     """What was or is to be sent. Addresses are masked; who sees customers unmasked sees them on the case."""
 
     view_right = "view_case"
@@ -163,6 +152,12 @@ class CustomerNoticeAdmin(ReadOnlyAdmin):
     fields += ("attempts", "last_error", "created_at", "sent_at")
     readonly_fields = ("case_link", "recipient", "text_sent", "state_words")
     change_form_template = "admin/cases/customernotice/change_form.html"
+    resend = staticmethod(customer_sending.resend)
+    beside = CUSTOMERS
+    about = (
+        "Each message to a customer and what became of it. One that the mail server refuses is tried again for some "
+        "nine hours; one that could not be sent at all can be sent again from its page."
+    )
 
     @admin.display(description="Case")
     def case_link(self, notice: CustomerNotice) -> SafeString:
@@ -189,31 +184,3 @@ class CustomerNoticeAdmin(ReadOnlyAdmin):
             return notice.get_state_display()
         when = f"{notice.next_attempt_at:%d %b %H:%M:%S} UTC"
         return f"Failed {notice.attempts} times, next at {when}" if notice.last_error else f"Waiting until {when}"
-
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs) -> HttpResponse:
-        notice = kwargs.get("obj")
-        if notice is not None:
-            may = self._may(request, "change_queue", notice)
-            context["may_resend"] = may and notice.state == CustomerNotice.State.FAILED
-        return super().render_change_form(request, context, **kwargs)
-
-    def get_urls(self):
-        route = path(
-            "<uuid:notice_id>/resend/", self.admin_site.admin_view(self.resend_view), name="cases_customernotice_resend"
-        )
-        return [route, *super().get_urls()]
-
-    def resend_view(self, request: HttpRequest, notice_id: UUID) -> HttpResponse:
-        """Give a notice that could not be sent another set of attempts."""
-        notice = self.get_queryset(request).filter(pk=notice_id).first()
-        if notice is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, str(notice_id))
-        if request.method != "POST":
-            raise PermissionDenied
-        try:
-            customer_sending.resend(notice.pk, actor=request.user)
-        except CountersignError as error:
-            refuse(request, error)
-        else:
-            messages.success(request, "It will be sent again within seconds.")
-        return redirect("admin:cases_customernotice_change", notice.pk)

@@ -4,6 +4,7 @@ from django import forms
 from django.contrib import admin
 
 from ..models import InterimTemplate
+from .beside import CUSTOMERS, Beside
 from .forms import TrackedForm
 from .scoped import TrackedAdmin
 
@@ -17,11 +18,16 @@ class InterimForm(TrackedForm):
 
 
 @admin.register(InterimTemplate)
-class InterimTemplateAdmin(TrackedAdmin):
+class InterimTemplateAdmin(Beside, TrackedAdmin):
     view_right = "view_policy"
     change_right = "change_policy"
     deletable = True
     form = InterimForm
+    beside = CUSTOMERS
+    about = (
+        "What callers may tell their customers at once, while a person still looks: it comes back from the intake as "
+        "interim_answer, unless the caller sends a limited_answer of its own. Reviewers see what was said."
+    )
     fields = ("tenant", "domain", "locale", "text")
     list_display = ("__str__", "text_start")
     search_fields = ("domain", "locale")

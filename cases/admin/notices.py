@@ -1,25 +1,22 @@
 """Where people are told, and what became of each message."""
 
-from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.urls import path, reverse
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from ..errors import CountersignError
 from ..models import Notice, NoticeChannel
 from ..notice_ways import UrlRefused, checked
 from ..services import notices
 from .fields import LinesField
 from .forms import TrackedForm
 from .lists import BoundedPaginator
-from .scoped import ReadOnlyAdmin, TrackedAdmin, refuse
+from .scoped import ReadOnlyAdmin, TrackedAdmin
+from .sending import SendsAgain, SendsTests
 
 KIND_LENGTH = 24
 
@@ -65,7 +62,7 @@ class ChannelForm(TrackedForm):
 
 
 @admin.register(NoticeChannel)
-class NoticeChannelAdmin(TrackedAdmin):
+class NoticeChannelAdmin(SendsTests, TrackedAdmin):
     """A tenant's channels: the team's and each person's."""
 
     view_right = "view_people"
@@ -100,33 +97,12 @@ class NoticeChannelAdmin(TrackedAdmin):
     def leads_to(self, channel: NoticeChannel) -> str:
         return channel.address
 
-    def get_urls(self):
-        route = path(
-            "<uuid:channel_id>/test/", self.admin_site.admin_view(self.test_view), name="cases_noticechannel_test"
-        )
-        return [route, *super().get_urls()]
-
-    def test_view(self, request: HttpRequest, channel_id: UUID) -> HttpResponse:
-        """Send a test now and say what came of it."""
-        channel = self.get_queryset(request).filter(pk=channel_id).first()
-        if channel is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, str(channel_id))
-        if request.method != "POST":
-            raise PermissionDenied
-        try:
-            error = notices.send_test(channel.pk, actor=request.user)
-        except CountersignError as refused:
-            refuse(request, refused)
-        else:
-            if error:
-                messages.error(request, f"The test did not go out. {error}")
-            else:
-                messages.success(request, "The test went out. Look whether it has arrived.")
-        return redirect("admin:cases_noticechannel_change", channel.pk)
+    def send_test(self, request: HttpRequest, key: UUID) -> str:
+        return notices.send_test(key, actor=request.user)
 
 
 @admin.register(Notice)
-class NoticeAdmin(ReadOnlyAdmin):
+class NoticeAdmin(SendsAgain, ReadOnlyAdmin):
     view_right = "view_people"
     list_display = ("created_at", "kind", "recipient", "text", "state_words", "last_error")
     list_filter = ("state",)
@@ -137,6 +113,7 @@ class NoticeAdmin(ReadOnlyAdmin):
     fields = ("kind", "recipient", "text", "page", "state_words", "attempts", "last_error", "created_at", "sent_at")
     readonly_fields = ("recipient", "page", "state_words")
     change_form_template = "admin/cases/notice/change_form.html"
+    resend = staticmethod(notices.resend)
 
     @admin.display(description="To")
     def recipient(self, notice: Notice) -> str:
@@ -153,31 +130,3 @@ class NoticeAdmin(ReadOnlyAdmin):
         if notice.state != Notice.State.WAITING or not notice.attempts:
             return notice.get_state_display()
         return f"Failed {notice.attempts} times, next at {notice.next_attempt_at:%d %b %H:%M:%S} UTC"
-
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs) -> HttpResponse:
-        notice = kwargs.get("obj")
-        if notice is not None:
-            may = self._may(request, "change_queue", notice)
-            context["may_resend"] = may and notice.state == Notice.State.FAILED
-        return super().render_change_form(request, context, **kwargs)
-
-    def get_urls(self):
-        route = path(
-            "<uuid:notice_id>/resend/", self.admin_site.admin_view(self.resend_view), name="cases_notice_resend"
-        )
-        return [route, *super().get_urls()]
-
-    def resend_view(self, request: HttpRequest, notice_id: UUID) -> HttpResponse:
-        """Give a notice that could not be sent another set of attempts."""
-        notice = self.get_queryset(request).filter(pk=notice_id).first()
-        if notice is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, str(notice_id))
-        if request.method != "POST":
-            raise PermissionDenied
-        try:
-            notices.resend(notice.pk, actor=request.user)
-        except CountersignError as error:
-            refuse(request, error)
-        else:
-            messages.success(request, "It will be sent again within seconds.")
-        return redirect(reverse("admin:cases_notice_change", args=[notice.pk]))

@@ -17,6 +17,7 @@ from ..services.policies import publish
 from ..services.policy_preview import Thresholds, preview
 from ..untrusted import shown
 from ..vocabulary import Risk, Signal, Use
+from .beside import AUTOMATION, Beside
 from .fields import ChecksField, LinesField, MappingField, PairsField
 from .forms import TrackedForm
 from .scoped import ReadOnlyAdmin, ScopedInline, TrackedAdmin
@@ -108,10 +109,11 @@ class ConditionInline(ScopedInline):
 
 
 @admin.register(Policy)
-class PolicyAdmin(TrackedAdmin):
+class PolicyAdmin(Beside, TrackedAdmin):
     view_right = "view_policy"
     change_right = "change_policy"
     form = PolicyForm
+    beside = AUTOMATION
     change_form_template = "admin/cases/policy/change_form.html"
     list_display = ("name", "auto_approve_above", "quick_review_from", "sampling_share", "version")
     list_select_related = ("tenant",)

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ..clock import db_now
-from ..models import RecallRun, Tenant, User
+from ..models import RecallRun, Tenant
 from ..permissions import tenants_of
 from ..services import recalls, switch
 from ..triage import Automation
@@ -63,50 +63,21 @@ class AutomationView(APIView):
         return Response(_document(switch.read(tenant, domain=domain, action=action), tenant, domain, action))
 
 
-class _MoveView(APIView):
-    serializer: type[SwitchSerializer]
-
-    def act(self, scope: switch.Scope, values: dict[str, Any], actor: User) -> bool:
-        """Move the switch; whether it waits for a second person."""
-        raise NotImplementedError
-
-    def move(self, request: Request) -> Response:
-        sent = self.serializer(data=request.data)
-        sent.is_valid(raise_exception=True)
-        values = sent.validated_data
-        tenant = None if values.get("everywhere") else tenant_for(request.user, values.get("tenant_id"))
-        scope = switch.Scope(tenant, values.get("domain", ""), values.get("action", ""))
-        waits = self.act(scope, values, request.user)
-        document = _document(switch.state_of(scope), tenant, scope.domain, scope.action)
-        return Response(document | {"waits_for_second_person": waits}, status=202 if waits else 200)
-
-
-class StopView(_MoveView):
+class StopView(APIView):
     """Stop automation. When this has answered, no automatic decision in the scope commits any more."""
-
-    serializer = StopSerializer
-
-    def act(self, scope: switch.Scope, values: dict[str, Any], actor: User) -> bool:
-        depth = Depth[values.get("depth", "decisions").upper()]
-        switch.stop(scope, actor=actor, reason=values["reason"], depth=depth)
-        return False
 
     @extend_schema(request=StopSerializer, parameters=[HEADER], responses=MovedSerializer, examples=examples.SWITCH)
     @idempotent
     def post(self, request: Request) -> Response:
-        return self.move(request)
+        scope, values = _asked(request, StopSerializer)
+        depth = Depth[values.get("depth", "decisions").upper()]
+        switch.stop(scope, actor=request.user, reason=values["reason"], depth=depth)
+        return _moved(scope)
 
 
-class ResumeView(_MoveView):
+class ResumeView(APIView):
     """Let automation run again in a scope, up to a stage. Where two people have to agree, the first one's wish waits
     for a day, and the same request by another person confirms it."""
-
-    serializer = ResumeSerializer
-
-    def act(self, scope: switch.Scope, values: dict[str, Any], actor: User) -> bool:
-        stage = values.get("share", Stage.ALL)
-        resumed = switch.resume(scope, actor=actor, reason=values["reason"], stage=stage)
-        return resumed.request is not None
 
     @extend_schema(
         request=ResumeSerializer,
@@ -116,7 +87,25 @@ class ResumeView(_MoveView):
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        return self.move(request)
+        scope, values = _asked(request, ResumeSerializer)
+        stage = values.get("share", Stage.ALL)
+        resumed = switch.resume(scope, actor=request.user, reason=values["reason"], stage=stage)
+        return _moved(scope, waits=resumed.request is not None)
+
+
+def _asked(request: Request, serializer: type[SwitchSerializer]) -> tuple[switch.Scope, dict[str, Any]]:
+    """The scope that a stop or a resumption names, and everything it says."""
+    sent = serializer(data=request.data)
+    sent.is_valid(raise_exception=True)
+    values = sent.validated_data
+    tenant = None if values.get("everywhere") else tenant_for(request.user, values.get("tenant_id"))
+    return switch.Scope(tenant, values.get("domain", ""), values.get("action", "")), values
+
+
+def _moved(scope: switch.Scope, *, waits: bool = False) -> Response:
+    """How the scope stands now; ``waits`` where nothing has moved before a second person agrees."""
+    document = _document(switch.state_of(scope), scope.tenant, scope.domain, scope.action)
+    return Response(document | {"waits_for_second_person": waits}, status=202 if waits else 200)
 
 
 class RecallView(APIView):

@@ -336,6 +336,7 @@ class Backlog:
     late: timedelta  # since when the longest due notice could have been tried; a retry's time is not late
     waiting: int
     failed: int  # lately
+    failing: int  # of those that wait: tried at least once, and refused
 
 
 def backlog() -> Backlog:
@@ -349,4 +350,5 @@ def backlog() -> Backlog:
         late=now - due if due else timedelta(0),
         waiting=waiting[:COUNTED].count(),
         failed=failed[:COUNTED].count(),
+        failing=waiting.filter(attempts__gt=0).exclude(last_error="")[:COUNTED].count(),
     )

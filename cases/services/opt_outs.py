@@ -15,6 +15,7 @@ from ..models import Case, CustomerOptOut, Tenant
 
 KEY_BYTES = 32
 TENANT_BYTES = 16
+WAYS = ("email", "phone")
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,15 @@ class Wish:
 def keys_of(case: Case) -> tuple[bytes, ...]:
     """The digests by which the case's customer is known again: of the caller's reference and of each address."""
     customer = case.content.text.get("customer") or {}
-    named = [f"{way}\x00{customer[way].strip().lower()}" for way in ("email", "phone") if customer.get(way)]
-    keys = [customer_key(settings.CUSTOMER_KEY_SECRET, case.tenant_id, name) for name in named]
+    keys = [_key(case.tenant_id, _address(way, customer[way])) for way in WAYS if customer.get(way)]
     if case.content.customer_key:
         keys.insert(0, bytes(case.content.customer_key))
     return tuple(keys)
+
+
+def keys_for(tenant_id: UUID, name: str) -> tuple[bytes, ...]:
+    """The digests that a customer called ``name`` would have, whether that is an address or the caller's reference."""
+    return (_key(tenant_id, name), *(_key(tenant_id, _address(way, name)) for way in WAYS))
 
 
 def has_opted_out(tenant_id: UUID, keys: Collection[bytes]) -> bool:
@@ -71,6 +76,14 @@ def store(token: str, *, wants_notices: bool) -> None:
         [CustomerOptOut(tenant_id=wish.tenant_id, customer_key=key, at=now) for key in wish.keys],
         ignore_conflicts=True,
     )
+
+
+def _address(way: str, address: str) -> str:
+    return f"{way}\x00{address.strip().lower()}"
+
+
+def _key(tenant_id: UUID, name: str) -> bytes:
+    return customer_key(settings.CUSTOMER_KEY_SECRET, tenant_id, name)
 
 
 def _signer() -> Signer:

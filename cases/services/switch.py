@@ -12,7 +12,6 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Q
 
 from ..clock import db_now
 from ..errors import CountersignError, IllegalState, NotPermitted
@@ -28,6 +27,12 @@ SWITCH_LOCK = 0x436F756E  # One key for the whole installation: stopping is rare
 LONGEST_WAIT = "2s"  # for the shared lock, while a stop holds it: then an intake goes on, with automation off
 REQUEST_LIFE = timedelta(hours=24)
 UNREADABLE = "automation is off, because the switch could not be read"
+
+# As text: every intake and every flow that asks before it calls its AI reads it.
+ROWS = """
+    SELECT tenant_id, domain, action, is_enabled, depth, share, reason
+    FROM cases_automationswitch WHERE tenant_id IS NULL OR tenant_id = %s ORDER BY id
+"""
 
 
 class ReasonMissing(CountersignError):
@@ -125,9 +130,9 @@ def switches_of(tenant: Tenant) -> Switches:
 
 
 def _rows(tenant: Tenant) -> tuple[tuple[Any, ...], ...]:
-    rows = AutomationSwitch.objects.filter(Q(tenant=None) | Q(tenant=tenant)).order_by("id")
-    columns = ("tenant_id", "domain", "action", "is_enabled", "depth", "share", "reason")
-    return tuple(rows.values_list(*columns))
+    with connection.cursor() as cursor:
+        cursor.execute(ROWS, [tenant.pk])
+        return tuple(cursor.fetchall())
 
 
 def _share_lock() -> None:

@@ -25,7 +25,7 @@ from cases.models.people import system_actor
 from cases.services import intake, lifecycle, switch
 from cases.vocabulary import Role, Route, Verdict
 from cases.wire.intake import parse_draft, parse_intake
-from config.demo import accounts
+from config.demo import accounts, automation
 from config.demo.acme import ACME
 from config.demo.ledger_link import LedgerLink, follow
 from config.demo.skylark import SKYLARK
@@ -91,12 +91,17 @@ def _live(people: Iterable[accounts.Account], progress: Progress) -> None:
         with pretend_now(now - FOUNDED):
             users = accounts.create_users(people, PLANS, joined=now - FOUNDED)
             tenants = {plan.slug: set_up(plan, users, actor=actor) for plan in PLANS}
+            for tenant in tenants.values():
+                automation.dress(tenant, actor)
             switch.resume(switch.Scope(), actor=users[accounts.ADMINISTRATOR], reason=GOES_LIVE)
         days = Days(now, users)
         for plan in PLANS:
             for number, story in enumerate(told(plan.slug)):
                 days.expect(story, tenants[plan.slug], users[plan.service], turn=number)
         days.run(progress)
+        automation.letters_went_out(now)
+        for tenant in tenants.values():
+            automation.watch(tenant, actor)
 
 
 def told(slug: str) -> Iterator[Story]:

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
+from cases.admin.beside import AUTOMATION, Beside
 from cases.admin.fields import LinesField, MappingField
 from cases.admin.forms import TrackedForm
 from cases.admin.scoped import TrackedAdmin
@@ -95,10 +96,15 @@ class ShadowForm(TrackedForm):
 
 
 @admin.register(ShadowPolicy)
-class ShadowPolicyAdmin(TrackedAdmin):
+class ShadowPolicyAdmin(Beside, TrackedAdmin):
     view_right = "view_policy"
     change_right = "change_policy"
     form = ShadowForm
+    beside = AUTOMATION
+    about = (
+        "A shadow judges each new case beside the policy in force, without effect: its page shows what it would have "
+        "done beside what people did. Start one before a threshold is moved or a release goes live."
+    )
     list_display = ("name", "policy", "is_active", "started_at")
     list_filter = ("is_active",)
     list_select_related = ("tenant", "policy__tenant")

@@ -1,4 +1,4 @@
-"""The bare view that intake is measured beside: what a plain DRF view does to store the same four rows, and no more.
+"""The bare views that ours are measured beside. For intake: what a plain DRF view does to store the same four rows.
 
 No sign-in, no triage, no switch, no queue, no history, no event. Served like the product, by ``bare_settings``.
 """
@@ -71,4 +71,14 @@ def _template() -> Draft:
     return Draft.objects.select_related("case").earliest("id")
 
 
-urlpatterns = [path("bare/", BareIntakeView.as_view())]
+class BareAnswerView(APIView):
+    """What asking for the switch is measured beside: the same answer, known without asking anybody anything."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    def get(self, request: Request) -> Response:
+        return Response({"ai_automation_enabled": True, "why": "automation is on", "share": 100, "domain": "billing"})
+
+
+urlpatterns = [path("bare/", BareIntakeView.as_view()), path("bare/automation/", BareAnswerView.as_view())]

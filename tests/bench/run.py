@@ -30,6 +30,7 @@ class Size:
     decisions: int
     intakes: int
     flips: int
+    deciders: int
     emptied: int
     breaks: int
 
@@ -47,6 +48,7 @@ FULL = Size(
     decisions=100,
     intakes=300,
     flips=500,
+    deciders=8,
     emptied=10_000,
     breaks=200,
 )
@@ -63,6 +65,7 @@ QUICK = Size(
     decisions=2,
     intakes=10,
     flips=10,
+    deciders=2,
     emptied=200,
     breaks=2,
 )
@@ -81,7 +84,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", message="No directory at")  # whitenoise's, of static files collected for nobody
     folder = Path(tempfile.mkdtemp(prefix="countersign-bench-"))
     try:
-        running = embedded.start(folder, durable=True)
+        running = embedded.start(folder, durable=True, settings={"track_commit_timestamp": "on"})  # for ``flipping``
         try:
             os.environ.update(
                 DATABASE_URL=running.database_url,
@@ -107,7 +110,7 @@ def _measure(size: Size, url: str, logs: Path, *, only: Sequence[str] = (), answ
     import django
 
     django.setup()
-    from . import breaking, claiming, flipping, going_on, ground, pages, shadowing, sweeping, taking_in
+    from . import asking, breaking, claiming, flipping, going_on, ground, pages, shadowing, sweeping, taking_in
     from .figures import Figure, table
 
     began = time.monotonic()
@@ -143,8 +146,9 @@ def _measure(size: Size, url: str, logs: Path, *, only: Sequence[str] = (), answ
         ("intake in process", lambda: taking_in.switch_read(land, size.intakes)),
         ("shadow policies in an intake", lambda: shadowing.shadows_in_intake(land, size.intakes)),
         ("breakers", lambda: breaking.breakers(size.breaks, answers)),
-        ("asking the switch", lambda: flipping.asking(land, size.intakes)),
-        ("flips of the switch", lambda: flipping.flips(land, size.flips)),
+        ("asking the switch", lambda: asking.in_process(land, size.intakes)),
+        ("asking the switch over HTTP", lambda: asking.over_http(land, size.intakes, logs)),
+        ("flips of the switch", lambda: flipping.flips(land, size.flips, size.deciders)),
     ]
     figures: list[Figure] = []
     try:

@@ -10,7 +10,8 @@ from django.db.backends.utils import CursorWrapper
 
 from cases.models import Policy, PolicyVersion, RuleFailure, TriggerCondition
 from cases.models.people import system_actor
-from cases.services import policies
+from cases.services import policies, switch
+from cases.services.switch import Scope
 from cases.wire.intake import parse_intake
 from queues.models import Entry
 from tests.callers import Caller
@@ -74,6 +75,57 @@ FAILING_RULES = {
     "a condition that divides by nothing": condition("1 / 0 == 1"),
     "a condition of mixed types": condition("confidence > 'high'"),
 }
+
+
+def unreadable_switch(world: World) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE cases_automationswitch RENAME TO elsewhere")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
+KNOWN = {"known_domains": ["billing"], "known_languages": ["en"]}
+# What is uncertain → what the case says otherwise, what happens to the tenant before, the trigger that names it.
+UNCERTAINTIES = {
+    "no signal": ({"signals": None}, None, "low_confidence"),
+    "a required signal is missing": ({"signals": {**SURE, "judge_score": None}}, None, "missing_signals"),
+    "a tool is unavailable": ({"tool_results": [{"tool": "get_order", "status": "unavailable"}]}, None, "tool_risk"),
+    "a rule fails": ({}, lambda world: rewrite(**condition("1 / 0 == 1")), "rule_failed"),
+    "the policy does not parse": ({}, lambda world: rewrite(auto_approve_above="high"), "rule_failed"),
+    "an unknown domain": ({"domain": "astrology"}, None, "unknown_domain"),
+    "an unknown language": ({"language": "tlh"}, None, "unknown_language"),
+    "no language": ({"language": None}, None, "unknown_language"),
+    "no draft": ({"model_draft": None}, None, "no_draft"),
+    "an unreadable switch": ({}, unreadable_switch, "automation_stopped"),
+    "a stopped switch": (
+        {},
+        lambda world: switch.stop(Scope(world.tenant), actor=system_actor(), reason="odd"),
+        "automation_stopped",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", UNCERTAINTIES)
+def test_each_uncertainty_goes_to_people_under_a_trigger_of_its_own_and_is_never_refused(what):
+    fields, happens, trigger = UNCERTAINTIES[what]
+    signals = Policy._meta.get_field("signals").default()
+    signals["judge_score"]["use"] = "required"
+    world = make_world(rules=CALM | KNOWN | {"signals": signals})
+    caller = Caller(world.service, world.tenant)
+    assert caller.post("cases/", SAFE).json()["state"] == "auto_approved", "certain, it would pass"
+    if happens:
+        happens(world)
+    sent = {name: value for name, value in (SAFE | fields).items() if value is not None}
+    if isinstance(sent.get("signals"), dict):
+        sent["signals"] = {name: value for name, value in sent["signals"].items() if value is not None}
+    answer = caller.post("cases/", sent | {"external_id": "uncertain"})
+    receipt = answer.json()
+    assert (answer.status_code, receipt["state"]) == (201, "pending_review")
+    assert trigger in receipt["triggers"]
+    assert set(receipt["triggers"]) <= {trigger, "low_confidence", "missing_signals"}
+    assert receipt["reason_for_escalation"]
+    assert receipt["route"] in ("quick_review", "full_investigation")
+    assert Entry.objects.get(case__external_id="uncertain").queue == world.queue
 
 
 @pytest.mark.parametrize("what", BROKEN_POLICIES)

@@ -1,6 +1,7 @@
 """Who may do and see what: one question, asked of tenants, queues and cases."""
 
 import pytest
+from guardian.shortcuts import assign_perm
 
 from cases.models import Case, Denial, Membership, Tenant, User
 from cases.models.people import system_actor
@@ -86,6 +87,16 @@ def test_visible_to_agrees_with_require_for_everybody(world, other):
         permitted = {case.pk for case in Case.objects.all() if allowed(user, "view_case", case.tenant)}
         assert set(visible_to(user).values_list("pk", flat=True)) == permitted
         assert set(tenants_of(user)) == {t for t in Tenant.objects.all() if allowed(user, "view_case", t)}
+
+
+def test_a_right_of_ones_own_counts_as_one_of_a_group_and_only_for_a_member(world, other):
+    member, stranger = world.person("mia"), User.objects.create_user("stranger")
+    for user in (member, stranger):
+        assign_perm("cases.view_metrics", user, world.tenant)
+        for right in ("view_metrics", "view_case"):
+            permitted = {t for t in (world.tenant, other.tenant) if allowed(user, right, t)}
+            assert set(tenants_of(user, right)) == permitted
+    assert set(tenants_of(member, "view_metrics")) == {world.tenant}
 
 
 def test_a_member_of_two_tenants_sees_each_case_once(world, other):
