@@ -7,6 +7,7 @@
 import json
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 from config import servers
@@ -96,6 +97,8 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "axes.middleware.AxesMiddleware",
+    "cases.admin.sessions.SessionLimits",
+    "cases.admin.sessions.SecondFactorGate",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -202,13 +205,20 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
-AXES_FAILURE_LIMIT = 10
-AXES_COOLOFF_TIME = 0.25  # hours
+AXES_FAILURE_LIMIT = number("SIGN_IN_TRIES", 10)
+AXES_COOLOFF_TIME = timedelta(minutes=number("SIGN_IN_LOCK_MINUTES", 15))
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "cases.client_address.client_address"
+AXES_ENABLE_ADMIN = False  # Its pages know no tenants; a person's own page shows and takes away their lock.
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_TEMPLATE = "admin/locked.html"
+AXES_LOCKOUT_CALLABLE = "cases.admin.sign_in.locked_out"
 AXES_VERBOSE = False
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_HOURS = number("SESSION_HOURS", 12)  # since the sign-in, however busy
+SESSION_IDLE_MINUTES = number("SESSION_IDLE_MINUTES", 60)
+SESSION_COOKIE_AGE = SESSION_HOURS * 3600
+SECOND_FACTOR_REQUIRED = flag("SECOND_FACTOR_REQUIRED")  # Of everybody; a tenant may ask it of some roles.
+LOCAL_PASSWORDS = not flag("LOCAL_PASSWORDS_OFF")  # Without them everybody signs in at the identity provider.
+SINGLE_SIGN_ON = False
 OTP_TOTP_ISSUER = "Countersign"
 STEP_UP_MINUTES = number("STEP_UP_MINUTES", 15)  # So recent a sign-in must be to sign an action of high impact.
 
@@ -296,7 +306,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not INSECURE_HTTP
 SECURE_HSTS_SECONDS = 0 if INSECURE_HTTP else 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not INSECURE_HTTP
-if flag("BEHIND_PROXY"):
+TRUSTED_PROXIES = number("TRUSTED_PROXIES", 1) if flag("BEHIND_PROXY") else 0  # So many write X-Forwarded-For.
+if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # Webhooks and executors go to public HTTPS addresses; a demo and a test may call themselves.

@@ -20,6 +20,7 @@ from ..rights import rights_of
 from ..services.members import check_roles, save_membership
 from ..services.people import create_service_account
 from ..vocabulary import Role
+from .account import AccountPages
 from .fields import ChecksField
 from .scoped import TenantScoped, limit, offer, refuse
 from .tokens import TokenPages
@@ -55,7 +56,7 @@ class ServiceAccountForm(forms.Form):
 
 
 @admin.register(User)
-class PersonAdmin(TokenPages, TenantScoped, UserAdmin):
+class PersonAdmin(AccountPages, TokenPages, TenantScoped, UserAdmin):
     """Somebody of two tenants is changed only by those who may change people in both: a new password opens both."""
 
     view_right = "view_people"

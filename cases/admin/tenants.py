@@ -9,12 +9,21 @@ from django.http import HttpRequest
 from ..models import Tenant
 from ..rights import rights_of
 from ..services.people import create_tenant
+from ..vocabulary import FourEyes, Role
 from ..wire.intake import LANGUAGE
+from .fields import ChecksField
 from .forms import TrackedForm
 from .scoped import TrackedAdmin
 
 
 class TenantForm(TrackedForm):
+    four_eyes = ChecksField(label="Changes that need one", choices=FourEyes.choices)
+    second_factor_roles = ChecksField(
+        label="With a second factor",
+        choices=[role for role in Role.choices if role[0] != Role.INTEGRATION],
+        help_text="Whoever has such a role and no second factor yet adds one before anything else.",
+    )
+
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         if "fallback_language" in self.fields:
@@ -41,7 +50,8 @@ class TenantAdmin(TrackedAdmin):
     fieldsets = (
         (None, {"fields": ("name", "slug", "time_zone", "fallback_language", "is_active")}),
         ("Decisions and new drafts", {"fields": ("undo_seconds", "redraft_minutes", "max_drafts")}),
-        ("Automation", {"fields": ("resume_needs_two",)}),
+        ("A second person", {"fields": ("four_eyes", "resume_needs_two")}),
+        ("Sign-in", {"fields": ("second_factor_roles",)}),
         ("Exports", {"fields": ("export_customer",)}),
     )
 
