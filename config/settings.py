@@ -10,7 +10,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from config import servers
+from config import servers, sign_on_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -209,6 +209,7 @@ AXES_FAILURE_LIMIT = number("SIGN_IN_TRIES", 10)
 AXES_COOLOFF_TIME = timedelta(minutes=number("SIGN_IN_LOCK_MINUTES", 15))
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_CLIENT_IP_CALLABLE = "cases.client_address.client_address"
+AXES_WHITELIST_CALLABLE = "cases.admin.sign_in.guesses_no_name"
 AXES_ENABLE_ADMIN = False  # Its pages know no tenants; a person's own page shows and takes away their lock.
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_CALLABLE = "cases.admin.sign_in.locked_out"
@@ -217,8 +218,13 @@ SESSION_HOURS = number("SESSION_HOURS", 12)  # since the sign-in, however busy
 SESSION_IDLE_MINUTES = number("SESSION_IDLE_MINUTES", 60)
 SESSION_COOKIE_AGE = SESSION_HOURS * 3600
 SECOND_FACTOR_REQUIRED = flag("SECOND_FACTOR_REQUIRED")  # Of everybody; a tenant may ask it of some roles.
-LOCAL_PASSWORDS = not flag("LOCAL_PASSWORDS_OFF")  # Without them everybody signs in at the identity provider.
 SINGLE_SIGN_ON = False
+if _sign_on := sign_on_settings.read(os.environ, insecure_http=INSECURE_HTTP):
+    globals().update(_sign_on)
+    AUTHENTICATION_BACKENDS.insert(1, "config.sign_on.IdentityBackend")
+LOCAL_PASSWORDS = not flag("LOCAL_PASSWORDS_OFF")  # Without them everybody signs in at the identity provider.
+if not (LOCAL_PASSWORDS or SINGLE_SIGN_ON):
+    sys.exit("LOCAL_PASSWORDS_OFF without OIDC_ISSUER lets nobody in: see docs/single-sign-on.md.")
 OTP_TOTP_ISSUER = "Countersign"
 STEP_UP_MINUTES = number("STEP_UP_MINUTES", 15)  # So recent a sign-in must be to sign an action of high impact.
 
@@ -280,6 +286,15 @@ ACTION_EXECUTORS: dict[str, str] = {}
 
 SWITCH_IMPACT_PROVIDERS = ["cases.services.impact.case_impact", "approvals.services.switch_impact.action_impact"]
 RESUME_EVERYWHERE_NEEDS_TWO = flag("RESUME_EVERYWHERE_NEEDS_TWO")  # For one tenant it is a setting of the tenant.
+
+# What carries out a change that a second person has confirmed (``cases.services.changes``).
+CHANGE_KINDS = {
+    "policy": "cases.services.policy_changes.PolicyChange",
+    "tenant": "cases.services.tenant_settings.TenantChange",
+    "authority": "approvals.services.changes.AuthorityChange",
+    "grant": "approvals.services.changes.GrantChange",
+    "action": "approvals.services.changes.ActionTypeChange",
+}
 
 DELEGATE_CHECKS = [
     "queues.services.delegates.lacks",

@@ -57,6 +57,11 @@ class CodeForm(forms.Form):
     )
 
 
+def guesses_no_name(request: HttpRequest, credentials: dict[str, Any] | None = None) -> bool:
+    """Whether a try names nobody, as one at the identity provider does: it would lock out a whole office at once."""
+    return not (credentials or {}).get("username") and "username" not in request.POST
+
+
 def locked_out(request: HttpRequest, response: HttpResponse | None, credentials: Any) -> HttpResponse:
     """axes' answer to whoever is locked out: the same for a name that exists and for one that does not."""
     return render(request, "admin/locked.html", {"words": second_factor.locked_words()}, status=429)

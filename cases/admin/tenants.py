@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from ..models import Tenant
 from ..rights import rights_of
 from ..services.people import create_tenant
+from ..services.tenant_settings import save_settings
 from ..vocabulary import FourEyes, Role
 from ..wire.intake import LANGUAGE
 from .fields import ChecksField
@@ -61,6 +62,9 @@ class TenantAdmin(TrackedAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return rights_of(request).is_superuser
+
+    def store(self, request: HttpRequest, obj: Tenant, reason: str) -> None:
+        save_settings(obj, actor=request.user, reason=reason)
 
     def save_model(self, request: HttpRequest, obj: Tenant, form, change: bool) -> None:
         if change:

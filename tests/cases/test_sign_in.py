@@ -2,10 +2,12 @@
 
 import re
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 from axes.models import AccessAttempt
 from django.contrib.auth.hashers import make_password
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, transaction
 from django.test import Client
 from django.urls import reverse
@@ -313,3 +315,26 @@ def test_the_record_of_the_door_is_not_rewritten(world):
     for change in (lambda rows: rows.update(reason="x"), lambda rows: rows.delete()):
         with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
             change(AccessEvent.objects.all())
+
+
+def test_the_shell_unlocks_too(world):
+    AccessAttempt.objects.create(username=world.reviewer.username, failures_since_start=3, ip_address="203.0.113.7")
+    out = StringIO()
+    call_command("unlock", world.reviewer.username, reason="called the desk", stdout=out)
+    assert "from 1 address are" in out.getvalue()
+    assert not AccessAttempt.objects.exists()
+    with pytest.raises(CommandError, match="no person"):
+        call_command("unlock", "nobody", reason="x")
+
+
+def test_compliance_reads_the_doors_of_its_own_people_only(world):
+    other = make_world("other")
+    signed_in(other.reviewer)
+    signed_in(world.reviewer)
+    page = signed_in(world.compliance).get(reverse("admin:cases_accessevent_changelist")).content.decode()
+    assert world.reviewer.username in page or str(world.reviewer) in page
+    event = AccessEvent.objects.get(user=other.reviewer)
+    theirs = signed_in(world.compliance).get(reverse("admin:cases_accessevent_change", args=[event.pk]))
+    nobodys = signed_in(world.compliance).get(reverse("admin:cases_accessevent_change", args=[987654321]))
+    assert theirs["Location"] == nobodys["Location"]
+    assert signed_in(world.reviewer).get(reverse("admin:cases_accessevent_changelist")).status_code == 403
