@@ -273,7 +273,7 @@ def as_markdown() -> str:
         "Printed by `manage.py permission_matrix`; a test asks every line in every role and keeps this page true.",
         "Roles are held in one tenant and reach no other. A platform admin is a superuser: all of it, in every tenant,",
         "but for what nobody may: approve without an authority, sign their own proposal, confirm their own change.",
-        "Where a line names an authority, no role opens it: an approval authority is granted to people and roles apart.",
+        "Where a line names an authority, no role opens it: an authority is granted to people and roles apart.",
         "“Take and decide” and “Supervise” stand on each queue and are listed with the role that has them by itself.",
     ]
     for title, lines in SECTIONS:
