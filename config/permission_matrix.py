@@ -20,6 +20,7 @@ from config import api
 
 ANYBODY = ""  # whoever is signed in
 AUTHORITY = "authority"  # no role's: an approval authority that reaches the action, or its proposer
+WORKER = "worker"  # a reviewer of the queue; what is done to a case needs its claim besides
 PLATFORM = "platform"
 PLATFORM_ADMIN = "platform_admin"
 COLUMNS = (*(role.value for role in Role), PLATFORM_ADMIN)
@@ -28,6 +29,7 @@ WORDS = dict(Tenant._meta.permissions) | {
     "supervise_queue": "Supervise queues",
     ANYBODY: "Sign in",
     AUTHORITY: "Hold an authority that reaches the action",
+    WORKER: "Work on cases as a reviewer; for a case, hold its claim",
     PLATFORM: "Platform admin",
 }
 
@@ -43,14 +45,21 @@ class Line:
 
     def allows(self, column: str) -> bool:
         """Whether a role's rights open it; an authority is granted apart and is no role's."""
-        if self.right in (AUTHORITY, PLATFORM):
-            return self.right == PLATFORM and column == PLATFORM_ADMIN
-        if column == PLATFORM_ADMIN:
-            return True
-        if column == Role.INTEGRATION and self.people_only:
+        if self.right == AUTHORITY:
             return False
-        role = Role(column)
-        return self.right == ANYBODY or self.right in TENANT_RIGHTS[role] | QUEUE_RIGHTS.get(role, frozenset())
+        if column == PLATFORM_ADMIN:
+            return self.right != WORKER
+        if self.right == PLATFORM or (column == Role.INTEGRATION and self.people_only):
+            return False
+        held = TENANT_RIGHTS[Role(column)] | QUEUE_RIGHTS.get(Role(column), frozenset())
+        if self.right == WORKER:
+            return "work_queue" in held
+        return self.right == ANYBODY or not held.isdisjoint(self.right.split("|"))
+
+    @property
+    def words(self) -> str:
+        """What it needs: one right, or either of two."""
+        return " or ".join(WORDS[right] for right in self.right.split("|"))
 
 
 # --- the back office --------------------------------------------------------------------------------------------------
@@ -59,7 +68,7 @@ class Line:
 OWN_PAGES: dict[str, tuple[str, str]] = {
     "index": ("GET", ANYBODY),
     "everything": ("GET", ANYBODY),
-    "health": ("GET", "change_queue"),
+    "health": ("GET", "change_queue|view_audit"),
     "insights": ("GET", "view_metrics"),
     "insights-cases": ("GET", "view_metrics"),
     "second_step": ("GET", ANYBODY),
@@ -87,7 +96,7 @@ OWN_PAGES: dict[str, tuple[str, str]] = {
     "cases_user_tokens": ("GET", "change_people"),
     "cases_user_token_revoke": ("GET", "change_people"),
     "auth_user_password_change": ("GET", "change_people"),
-    "cases_webhookendpoint_test": ("GET", "change_webhook"),
+    "cases_webhookendpoint_test": ("POST", "change_webhook"),
     "cases_webhookendpoint_new_secret": ("POST", "change_webhook"),
     "cases_webhookendpoint_remove_previous": ("POST", "change_webhook"),
     "cases_webhookendpoint_resend": ("POST", "change_webhook"),
@@ -100,8 +109,8 @@ OWN_PAGES: dict[str, tuple[str, str]] = {
     "approvals_actiontype_try": ("GET", "change_action"),
     "approvals_actiontype_new_secret": ("POST", "change_action"),
     "approvals_actiontype_remove_previous": ("POST", "change_action"),
-    "approvals_proposedaction_waiting": ("GET", "view_action"),
-    "approvals_proposedaction_unknown": ("GET", "reconcile_action"),
+    "approvals_proposedaction_waiting": ("GET", ANYBODY),
+    "approvals_proposedaction_unknown": ("GET", ANYBODY),
     "approvals_proposedaction_reconcile": ("GET", "reconcile_action"),
     "approvals_proposedaction_approve": ("POST", AUTHORITY),
     "approvals_proposedaction_reject": ("POST", AUTHORITY),
@@ -120,15 +129,15 @@ OWN_PAGES: dict[str, tuple[str, str]] = {
     "feedback_export_cancel": ("POST", "export_data"),
     "feedback_export_push": ("POST", "export_data"),
     "feedback_review_agreement": ("GET", "view_metrics"),
-    "feedback_review_next": ("POST", "work_queue"),
-    "feedback_review_find": ("GET", "view_review"),
+    "feedback_review_next": ("POST", WORKER),
+    "feedback_review_find": ("GET", "view_audit"),
     "feedback_review_work": ("GET", "view_case"),
-    "feedback_review_take": ("POST", "work_queue"),
-    "feedback_review_decide": ("POST", "work_queue"),
-    "feedback_review_undo": ("POST", "work_queue"),
-    "feedback_review_release": ("POST", "work_queue"),
-    "feedback_review_aside": ("POST", "work_queue"),
-    "feedback_review_heartbeat": ("POST", "work_queue"),
+    "feedback_review_take": ("POST", WORKER),
+    "feedback_review_decide": ("POST", WORKER),
+    "feedback_review_undo": ("POST", WORKER),
+    "feedback_review_release": ("POST", WORKER),
+    "feedback_review_aside": ("POST", WORKER),
+    "feedback_review_heartbeat": ("POST", WORKER),
     "feedback_secondlook_ask": ("GET", "reopen_case"),
 }
 # The parts of a case's page that do something, each with its own right.
@@ -189,23 +198,23 @@ ROUTES: dict[tuple[str, str], str] = {
     ("cases/<str:case_id>/withdraw/", "POST"): "withdraw_case",
     ("cases/<str:case_id>/escalate/", "POST"): "submit_case",
     ("cases/<str:case_id>/satisfaction/", "POST"): "submit_case",
-    ("cases/<str:case_id>/review-draft/", "GET"): "work_queue",
-    ("cases/<str:case_id>/review-draft/", "PUT"): "work_queue",
-    ("cases/<str:case_id>/reviews/", "POST"): "work_queue",
-    ("cases/<str:case_id>/heartbeat/", "POST"): "work_queue",
-    ("cases/<str:case_id>/release/", "POST"): "work_queue",
-    ("cases/<str:case_id>/skip/", "POST"): "work_queue",
-    ("cases/<str:case_id>/snooze/", "POST"): "work_queue",
-    ("cases/<str:case_id>/decline/", "POST"): "work_queue",
-    ("cases/<str:case_id>/consult/", "POST"): "work_queue",
-    ("cases/<str:case_id>/stop-waiting/", "POST"): "work_queue",
-    ("cases/<str:case_id>/answer/", "POST"): "view_case",
+    ("cases/<str:case_id>/review-draft/", "GET"): WORKER,
+    ("cases/<str:case_id>/review-draft/", "PUT"): WORKER,
+    ("cases/<str:case_id>/reviews/", "POST"): WORKER,
+    ("cases/<str:case_id>/heartbeat/", "POST"): WORKER,
+    ("cases/<str:case_id>/release/", "POST"): WORKER,
+    ("cases/<str:case_id>/skip/", "POST"): WORKER,
+    ("cases/<str:case_id>/snooze/", "POST"): WORKER,
+    ("cases/<str:case_id>/decline/", "POST"): WORKER,
+    ("cases/<str:case_id>/consult/", "POST"): WORKER,
+    ("cases/<str:case_id>/stop-waiting/", "POST"): WORKER,
+    ("cases/<str:case_id>/answer/", "POST"): WORKER,
     ("questions/", "GET"): ANYBODY,
     ("queues/", "GET"): "view_queue",
-    ("queues/claim/", "POST"): "work_queue",
-    ("actions/", "GET"): "view_action",
+    ("queues/claim/", "POST"): WORKER,
+    ("actions/", "GET"): "view_case",
     ("actions/", "POST"): "propose_action",
-    ("actions/<str:action_id>/", "GET"): "view_action",
+    ("actions/<str:action_id>/", "GET"): "view_case",
     ("actions/<str:action_id>/approve/", "POST"): AUTHORITY,
     ("actions/<str:action_id>/reject/", "POST"): AUTHORITY,
     ("actions/<str:action_id>/edit/", "POST"): AUTHORITY,
@@ -213,7 +222,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("actions/<str:action_id>/preview/", "POST"): "view_action",
     ("actions/<str:action_id>/take-back/", "POST"): AUTHORITY,
     ("actions/<str:action_id>/reconcile/", "POST"): "reconcile_action",
-    ("exports/", "GET"): "export_data",
+    ("exports/", "GET"): ANYBODY,
     ("exports/", "POST"): "export_data",
     ("exports/<str:export_id>/", "GET"): "export_data",
     ("exports/<str:export_id>/download/", "GET"): "export_data",
@@ -248,6 +257,8 @@ def route_lines() -> Iterator[Line]:
 COMMANDS = {
     "automation resume --as": "resume_automation",
     "automation recall --as": "reopen_case",
+    "export_dataset --as": "export_data",
+    "import_labels --as": "label_review",
     "replay --as": "submit_case",
 }
 
@@ -274,12 +285,13 @@ def as_markdown() -> str:
         "Roles are held in one tenant and reach no other. A platform admin is a superuser: all of it, in every tenant,",
         "but for what nobody may: approve without an authority, sign their own proposal, confirm their own change.",
         "Where a line names an authority, no role opens it: an authority is granted to people and roles apart.",
-        "“Take and decide” and “Supervise” stand on each queue and are listed with the role that has them by itself.",
+        "“Supervise” and the work of a reviewer stand on each queue, and are listed with the roles that have them.",
+        "A list that anybody may open shows each person what they may see, and may be empty.",
     ]
     for title, lines in SECTIONS:
         said += ["", f"## {title}", "", f"| | | needs | {' | '.join(c.replace('_', ' ') for c in COLUMNS)} |"]
         said += [f"|---|---|---|{'---|' * len(COLUMNS)}"]
         for line in lines():
             marks = " | ".join("yes" if line.allows(column) else "–" for column in COLUMNS)
-            said.append(f"| `{line.name}` | {line.what} | {WORDS[line.right]} | {marks} |")
+            said.append(f"| `{line.name}` | {line.what} | {line.words} | {marks} |")
     return "\n".join(said) + "\n"

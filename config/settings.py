@@ -99,6 +99,7 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
     "cases.admin.sessions.SessionLimits",
     "cases.admin.sessions.SecondFactorGate",
+    "cases.admin.refusals.KeepRefusals",
 ]
 
 ROOT_URLCONF = "config.urls"
