@@ -35,6 +35,9 @@ class ApprovalAuthorityAdmin(GrantPages, TrackedAdmin):
         fixed = super().get_readonly_fields(request, obj)
         return (*fixed, "code") if obj else fixed
 
+    def store(self, request: HttpRequest, obj: ApprovalAuthority, reason: str) -> None:
+        authorities.save(obj, actor=request.user, reason=reason)
+
     @admin.display(description="Up to")
     def limit(self, authority: ApprovalAuthority) -> str:
         return f"{authority.max_amount:.2f} {authority.currency}" if authority.max_amount else "actions without money"

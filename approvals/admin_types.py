@@ -27,6 +27,7 @@ from .models import ActionType, ImpactRule
 from .schema_form import ParamsForm, schema_form
 from .services import types
 from .services.trial import try_rules
+from .services.wishes import waits
 
 SCHEMA_HELP = (
     "JSON Schema (2020-12). Each property becomes a field for those who approve, with its title and description. "
@@ -157,7 +158,9 @@ class ActionTypeAdmin(TrackedAdmin):
     def save_model(self, request: HttpRequest, obj: ActionType, form, change: bool) -> None:
         """A new type is saved for its rules to point at; ``save_related`` publishes the whole."""
         obj._had_secret = bool(obj.executor_secret)
-        if not change:
+        if not change and waits(obj, request.user):
+            obj.save_as(request.user, form.cleaned_data["reason"])  # Rolled back, once its rules are known.
+        elif not change:
             types.publish(obj, actor=request.user, reason=form.cleaned_data["reason"])
 
     def save_related(self, request: HttpRequest, form, formsets, change: bool) -> None:

@@ -58,3 +58,23 @@ def legal_state(table: str, initial: Iterable[str], moves: tuple[Move, ...]) -> 
         """,
         reverse_sql=f'DROP TRIGGER legal_state ON "{table}"; DROP FUNCTION "{table}_legal_state"();',
     )
+
+
+def second_person(answers: str, requests: str) -> RunSQL:
+    """Refuse a row of ``answers`` that confirms the request of the same person, a superuser's too."""
+    return RunSQL(
+        f"""
+        CREATE OR REPLACE FUNCTION "{answers}_second_person"() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF NEW.verdict = 'confirmed'
+                AND NEW.by_id = (SELECT asked_by_id FROM "{requests}" WHERE id = NEW.request_id) THEN
+                RAISE EXCEPTION 'nobody confirms their own change' USING ERRCODE = 'check_violation';
+            END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER second_person BEFORE INSERT ON "{answers}"
+            FOR EACH ROW EXECUTE FUNCTION "{answers}_second_person"();
+        ALTER TABLE "{answers}" ENABLE ALWAYS TRIGGER second_person;
+        """,
+        reverse_sql=f'DROP TRIGGER second_person ON "{answers}"; DROP FUNCTION "{answers}_second_person"();',
+    )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, Q, QuerySet
 from django.http import HttpRequest
@@ -27,6 +28,7 @@ class HeldRights:
     by_tenant: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
     roles: frozenset[str] = frozenset()
     places: tuple[Tenant, ...] = ()
+    owes_second_factor: bool = False
 
     @cached_property
     def switches(self) -> tuple[AutomationSwitch, ...]:
@@ -89,9 +91,10 @@ def read_rights(user: User) -> HeldRights:
         .select_related("tenant")
         .order_by("tenant__slug")
     )
-    by_tenant, roles, places = {}, set(), []
+    by_tenant, roles, places, owes = {}, set(), [], settings.SECOND_FACTOR_REQUIRED
     for membership in memberships:
         by_tenant[membership.tenant_id] = frozenset([*membership.group_rights, *membership.user_rights])
         roles.update(membership.roles)
         places.append(membership.tenant)
-    return HeldRights(user.is_superuser, by_tenant, frozenset(roles), tuple(places))
+        owes = owes or not set(membership.roles).isdisjoint(membership.tenant.second_factor_roles)
+    return HeldRights(user.is_superuser, by_tenant, frozenset(roles), tuple(places), owes)

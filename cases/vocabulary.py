@@ -72,7 +72,7 @@ class Verdict(TextChoices):
 
 
 class Role(TextChoices):
-    """Role groups of a membership; what each may do stands in ``permissions.ROLE_RIGHTS``."""
+    """Role groups of a membership; what each may do stands in ``permissions.TENANT_RIGHTS``."""
 
     REVIEWER = "reviewer", "Reviewer"
     SENIOR_REVIEWER = "senior_reviewer", "Senior reviewer"
@@ -81,6 +81,14 @@ class Role(TextChoices):
     COMPLIANCE = "compliance", "Compliance"
     TENANT_ADMIN = "tenant_admin", "Tenant admin"
     INTEGRATION = "integration", "Integration (service account)"
+
+
+class FourEyes(TextChoices):
+    """What a tenant may ask a second person for (``services.changes``); resuming automation has its own setting."""
+
+    POLICY = "policy", "Policies"
+    AUTHORITY = "authority", "Approval authorities and who holds them"
+    ACTION = "action", "Action types and their impact rules"
 
 
 class Depth(IntegerChoices):

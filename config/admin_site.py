@@ -3,10 +3,12 @@
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.forms import AuthenticationForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.views.decorators.cache import never_cache
 
 from cases.models import User
 from cases.rights import HeldRights, rights_of
@@ -26,6 +28,8 @@ MENU = (
     ("Automation", "admin:cases_automationswitch_changelist", "view_automation"),
     ("Insights", "admin:insights", "view_metrics"),
     ("Exports", "admin:feedback_export_changelist", "export_data"),
+    ("Changes", "admin:cases_changerequest_changelist", "view_audit"),
+    ("Sign-ins", "admin:cases_accessevent_changelist", "view_audit"),
     ("Health", "admin:health", "change_queue"),
 )
 
@@ -61,6 +65,24 @@ class CountersignAdminSite(AdminSite):
             return False
         rights = rights_of(request)
         return rights.is_superuser or bool(rights.by_tenant)
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Django's page, with the second step behind it."""
+        from cases.admin.sign_in import FirstStep  # The models are loaded after the site.
+
+        if request.method == "GET" and self.has_permission(request):
+            return HttpResponseRedirect(reverse("admin:index"))
+        context = {
+            **self.each_context(request),
+            "title": "Sign in",
+            "app_path": request.get_full_path(),
+            "username": request.user.get_username(),
+        }
+        if REDIRECT_FIELD_NAME not in request.GET and REDIRECT_FIELD_NAME not in request.POST:
+            context[REDIRECT_FIELD_NAME] = reverse("admin:index")
+        request.current_app = self.name
+        page = FirstStep.as_view(authentication_form=self.login_form, extra_context=context | (extra_context or {}))
+        return never_cache(page)(request)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Without Django's list of every table: no page but `everything/` shows it."""

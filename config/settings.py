@@ -7,9 +7,10 @@
 import json
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 
-from config import servers
+from config import servers, sign_on_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -96,6 +97,9 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "axes.middleware.AxesMiddleware",
+    "cases.admin.sessions.SessionLimits",
+    "cases.admin.sessions.SecondFactorGate",
+    "cases.admin.refusals.KeepRefusals",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -202,13 +206,26 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
-AXES_FAILURE_LIMIT = 10
-AXES_COOLOFF_TIME = 0.25  # hours
+AXES_FAILURE_LIMIT = number("SIGN_IN_TRIES", 10)
+AXES_COOLOFF_TIME = timedelta(minutes=number("SIGN_IN_LOCK_MINUTES", 15))
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "cases.client_address.client_address"
+AXES_WHITELIST_CALLABLE = "cases.admin.sign_in.guesses_no_name"
+AXES_ENABLE_ADMIN = False  # Its pages know no tenants; a person's own page shows and takes away their lock.
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_TEMPLATE = "admin/locked.html"
+AXES_LOCKOUT_CALLABLE = "cases.admin.sign_in.locked_out"
 AXES_VERBOSE = False
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_HOURS = number("SESSION_HOURS", 12)  # since the sign-in, however busy
+SESSION_IDLE_MINUTES = number("SESSION_IDLE_MINUTES", 60)
+SESSION_COOKIE_AGE = SESSION_HOURS * 3600
+SECOND_FACTOR_REQUIRED = flag("SECOND_FACTOR_REQUIRED")  # Of everybody; a tenant may ask it of some roles.
+SINGLE_SIGN_ON = False
+if _sign_on := sign_on_settings.read(os.environ, insecure_http=INSECURE_HTTP):
+    globals().update(_sign_on)
+    AUTHENTICATION_BACKENDS.insert(1, "config.sign_on.IdentityBackend")
+LOCAL_PASSWORDS = not flag("LOCAL_PASSWORDS_OFF")  # Without them everybody signs in at the identity provider.
+if not (LOCAL_PASSWORDS or SINGLE_SIGN_ON):
+    sys.exit("LOCAL_PASSWORDS_OFF without OIDC_ISSUER lets nobody in: see docs/single-sign-on.md.")
 OTP_TOTP_ISSUER = "Countersign"
 STEP_UP_MINUTES = number("STEP_UP_MINUTES", 15)  # So recent a sign-in must be to sign an action of high impact.
 
@@ -271,6 +288,15 @@ ACTION_EXECUTORS: dict[str, str] = {}
 SWITCH_IMPACT_PROVIDERS = ["cases.services.impact.case_impact", "approvals.services.switch_impact.action_impact"]
 RESUME_EVERYWHERE_NEEDS_TWO = flag("RESUME_EVERYWHERE_NEEDS_TWO")  # For one tenant it is a setting of the tenant.
 
+# What carries out a change that a second person has confirmed (``cases.services.changes``).
+CHANGE_KINDS = {
+    "policy": "cases.services.policy_changes.PolicyChange",
+    "tenant": "cases.services.tenant_settings.TenantChange",
+    "authority": "approvals.services.changes.AuthorityChange",
+    "grant": "approvals.services.changes.GrantChange",
+    "action": "approvals.services.changes.ActionTypeChange",
+}
+
 DELEGATE_CHECKS = [
     "queues.services.delegates.lacks",
     "approvals.services.delegates.lacks",
@@ -296,7 +322,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not INSECURE_HTTP
 SECURE_HSTS_SECONDS = 0 if INSECURE_HTTP else 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not INSECURE_HTTP
-if flag("BEHIND_PROXY"):
+TRUSTED_PROXIES = number("TRUSTED_PROXIES", 1) if flag("BEHIND_PROXY") else 0  # So many write X-Forwarded-For.
+if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # Webhooks and executors go to public HTTPS addresses; a demo and a test may call themselves.

@@ -1,5 +1,6 @@
 """Where everything is reached."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -25,3 +26,5 @@ urlpatterns = [
     path("health/", health.ready, name="ready"),
     path("metrics", prometheus.metrics, name="prometheus"),
 ]
+if settings.SINGLE_SIGN_ON:
+    urlpatterns.append(path("oidc/", include("config.sign_on_urls")))

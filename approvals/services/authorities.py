@@ -17,6 +17,7 @@ from guardian.shortcuts import assign_perm, remove_perm
 from cases.clock import db_now
 from cases.models import Membership, User
 from cases.permissions import require
+from cases.services.changes import Second
 from cases.services.members import stands_in_for
 from cases.vocabulary import Risk
 
@@ -28,6 +29,7 @@ from ..models import (
     AuthorityUserPermission,
     ProposedAction,
 )
+from .wishes import require_second_for_authority, require_second_for_grant
 
 EXERCISE = "exercise"
 
@@ -124,21 +126,36 @@ def group_holders(authority: ApprovalAuthority) -> list[Group]:
 
 
 @transaction.atomic
-def grant(authority: ApprovalAuthority, holder: User | Group, *, actor: User, reason: str = "") -> AuthorityGrant:
-    """Give ``authority`` to a person or a role group. Nobody gives one to themselves, alone or with a group."""
+def save(authority: ApprovalAuthority, *, actor: User, reason: str, second: Second | None = None) -> ApprovalAuthority:
+    """Save ``authority``. Raises ``Denied``, and ``SecondNeeded`` where the tenant asks for four eyes."""
+    require(actor, "change_action", authority.tenant)
+    require_second_for_authority(authority, actor=actor, reason=reason, second=second)
+    authority.save_as(actor, reason)
+    return authority
+
+
+@transaction.atomic
+def grant(
+    authority: ApprovalAuthority, holder: User | Group, *, actor: User, reason: str = "", second: Second | None = None
+) -> AuthorityGrant:
+    """Give ``authority`` to a person or a role group. Nobody gives one to themselves, alone or with a group.
+
+    Raises ``Denied``, ``GrantRefused``, and ``SecondNeeded`` where the tenant asks for four eyes.
+    """
+    require(actor, "change_action", authority.tenant)
+    _require_grantable(authority, holder, actor)
+    require_second_for_grant(authority, holder, actor=actor, reason=reason, second=second)
     return _change(authority, holder, actor=actor, reason=reason, is_granted=True)
 
 
 @transaction.atomic
 def revoke(authority: ApprovalAuthority, holder: User | Group, *, actor: User, reason: str = "") -> AuthorityGrant:
-    """Take ``authority`` away; it counts no more from the next signature or execution on."""
+    """Take ``authority`` away, which is one person's; it counts no more from the next signature or execution on."""
+    require(actor, "change_action", authority.tenant)
     return _change(authority, holder, actor=actor, reason=reason, is_granted=False)
 
 
 def _change(authority, holder, *, actor, reason, is_granted) -> AuthorityGrant:
-    require(actor, "change_action", authority.tenant)
-    if is_granted:
-        _require_grantable(authority, holder, actor)
     is_group = isinstance(holder, Group)
     (assign_perm if is_granted else remove_perm)(EXERCISE, holder, authority)
     row = AuthorityGrant(

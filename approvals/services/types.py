@@ -16,6 +16,7 @@ from cases.ids import new_id, to_wire
 from cases.models import User
 from cases.outbound import OutboundRefused
 from cases.permissions import require
+from cases.services.changes import Second
 from cases.services.webhooks import check_address
 from cases.signing import new_secret
 
@@ -25,6 +26,7 @@ from ..executors.python import names
 from ..facts import rules_of
 from ..models import ActionType, ActionTypeVersion, ProposedAction
 from ..schemas import check_params
+from .wishes import require_second_for_type
 
 HTTP, PYTHON, MANUAL = ActionType.ExecutorKind.HTTP, ActionType.ExecutorKind.PYTHON, ActionType.ExecutorKind.MANUAL
 
@@ -73,15 +75,18 @@ def executor_part(action_type: ActionType) -> dict[str, Any]:
 
 
 @transaction.atomic
-def publish(action_type: ActionType, *, actor: User, reason: str) -> ActionTypeVersion:
+def publish(action_type: ActionType, *, actor: User, reason: str, second: Second | None = None) -> ActionTypeVersion:
     """Save ``action_type``, new or changed, and keep what it says now; its impact rules must be saved before.
 
     A changed executor or schema raises ``executor_version``, changed rules ``policy_version``: approvals that are bound
     to the numbers before no longer hold, and their actions are previewed and shown again. The first HTTPS executor gets
-    its secret here. Returns the version in force. Raises ``Denied`` and ``ExecutorInvalid``.
+    its secret here. Returns the version in force.
+
+    Raises ``Denied``, ``ExecutorInvalid``, and ``SecondNeeded`` where the tenant asks for four eyes.
     """
     require(actor, "change_action", action_type.tenant)
     check_executor(action_type.executor_kind, action_type.executor)
+    require_second_for_type(action_type, actor=actor, reason=reason, second=second)
     if not action_type._state.adding:
         before = _locked(action_type.pk)
         action_type.executor_secret = before.executor_secret

@@ -15,11 +15,13 @@ from django.template.response import TemplateResponse
 from django.urls import path
 
 from ..errors import CountersignError
-from ..models import Membership, Tenant, User
+from ..models import AccessEvent, Membership, Tenant, User
 from ..rights import rights_of
+from ..services.access import note
 from ..services.members import check_roles, save_membership
 from ..services.people import create_service_account
 from ..vocabulary import Role
+from .account import AccountPages
 from .fields import ChecksField
 from .scoped import TenantScoped, limit, offer, refuse
 from .tokens import TokenPages
@@ -55,7 +57,7 @@ class ServiceAccountForm(forms.Form):
 
 
 @admin.register(User)
-class PersonAdmin(TokenPages, TenantScoped, UserAdmin):
+class PersonAdmin(AccountPages, TokenPages, TenantScoped, UserAdmin):
     """Somebody of two tenants is changed only by those who may change people in both: a new password opens both."""
 
     view_right = "view_people"
@@ -73,7 +75,7 @@ class PersonAdmin(TokenPages, TenantScoped, UserAdmin):
         (None, {"fields": ("username", "password", "kind", "is_active")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),
         ("Roles", {"fields": ("belongs_to",), "description": "Roles are given on the membership."}),
-        ("Sign-in", {"fields": ("last_login", "date_joined")}),
+        ("Sign-in", {"fields": ("oidc_subject", "last_login", "date_joined")}),
     )
     add_fieldsets = (
         (None, {"fields": ("username", ("first_name", "last_name"), "email")}),
@@ -122,7 +124,8 @@ class PersonAdmin(TokenPages, TenantScoped, UserAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None):
         fixed = self.readonly_fields if obj else ()
-        return (*fixed, "is_active") if obj and obj.pk == request.user.pk else fixed
+        # Whoever could link their own account could link it to somebody else's identity unseen.
+        return (*fixed, "is_active", "oidc_subject") if obj and obj.pk == request.user.pk else fixed
 
     def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs):
         form = super(TenantScoped, self).get_form(request, obj, change=change, **kwargs)
@@ -134,6 +137,9 @@ class PersonAdmin(TokenPages, TenantScoped, UserAdmin):
         if change:
             if not self.has_change_permission(request, obj):
                 raise PermissionDenied
+            if "oidc_subject" in form.changed_data:
+                said = "linked on the account's page" if obj.oidc_subject else "link taken away"
+                note(obj, AccessEvent.Kind.IDENTITY_LINKED, actor=request.user, request=request, reason=said)
             return super().save_model(request, obj, form, change)
         obj.is_staff = True
         super().save_model(request, obj, form, change)

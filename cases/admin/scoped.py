@@ -17,13 +17,16 @@ from django.db import connection
 from django.db.models import Model, QuerySet
 from django.forms import BaseForm, CheckboxInput, HiddenInput, ModelChoiceField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.text import capfirst
 
 from ..errors import CountersignError
 from ..models import Tenant
 from ..permissions import Denied, require
 from ..rights import rights_of
+from ..services import changes
 from ..services.audit import keep_denial
+from ..services.changes import SecondNeeded
 from .forms import TrackedForm, of_tenants
 from .history import HistoryPages
 
@@ -276,7 +279,14 @@ def limit(fields: dict[str, Any], tenants: QuerySet[Tenant]) -> None:
 
 
 def refuse(request: HttpRequest, error: CountersignError) -> HttpResponse:
-    """Tell the person why, keep a denial, and show the page again as it is stored."""
+    """Tell the person why, keep a denial, and show the page again as it is stored.
+
+    What needs a second person is asked for here, now that nothing of it is stored any more.
+    """
+    if isinstance(error, SecondNeeded):
+        asked = changes.ask(error.wish)
+        messages.warning(request, f"{error.message} It waits under Changes, for three days.")
+        return HttpResponseRedirect(reverse("admin:cases_changerequest_change", args=[asked.pk]))
     if isinstance(error, Denied):
         keep_denial(error)
         raise PermissionDenied(error.message) from error

@@ -6,19 +6,24 @@ saw.
 
 from typing import Any
 
+import segno
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import mark_safe
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.safestring import SafeString
 from django.views.decorators.debug import sensitive_post_parameters
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from ..errors import CountersignError
 from ..services import second_factor
+from .sign_in import SignInPages
 
 KEPT = "kept_choice"
 admin.site.unregister(TOTPDevice)  # Its pages show secrets; everybody manages their own here.
@@ -50,10 +55,18 @@ class StepUpForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
     )
 
-    def __init__(self, data: Any = None, *, has_device: bool) -> None:
+    def __init__(self, data: Any = None, *, has_device: bool, has_password: bool) -> None:
         super().__init__(data, label_suffix="")
         if not has_device:
             del self.fields["code"]
+        if not has_password:
+            del self.fields["password"]
+
+
+def qr_code(text: str) -> SafeString:
+    """``text`` as a drawing within the page. Black on white in dark mode as well: cameras read no other."""
+    drawn = segno.make(text, error="m").svg_inline(scale=4, border=4, dark="#000", light="#fff", svgclass="qr")
+    return mark_safe(drawn)
 
 
 class StepUpPages:
@@ -65,7 +78,10 @@ class StepUpPages:
     def confirm(self, request: HttpRequest) -> HttpResponse:
         """Password, and the code where the person has a device; then back to where they were."""
         has_device = second_factor.device_of(request.user) is not None
-        form = StepUpForm(request.POST or None, has_device=has_device)
+        has_password = second_factor.has_password(request.user)
+        form = StepUpForm(
+            request.POST if request.method == "POST" else None, has_device=has_device, has_password=has_password
+        )
         if request.method == "POST" and form.is_valid():
             try:
                 second_factor.confirm(request, request.user, **form.cleaned_data)
@@ -80,6 +96,11 @@ class StepUpPages:
             "form": form,
             "next": _own_address(request),
             "has_device": has_device,
+            "has_password": has_password,
+            "provider_query": urlencode(
+                {"next": request.get_full_path() if has_device else _own_address(request), "again": 1}
+            ),
+            "single_sign_on": settings.SINGLE_SIGN_ON,
             "title": "Confirm who you are",
         }
         return self._page(request, "confirm", context, status)
@@ -100,6 +121,9 @@ class StepUpPages:
             "asked": asked,
             "secret": second_factor.secret_text(asked) if asked else "",
             "otpauth": asked.config_url if asked else "",
+            "qr": qr_code(asked.config_url) if asked else "",
+            "codes_left": second_factor.codes_left(request.user),
+            "has_password": second_factor.has_password(request.user),
         }
         return self._page(request, "second_factor", context, 200)
 
@@ -108,12 +132,19 @@ class StepUpPages:
         if "add" in request.POST:
             second_factor.begin(request, request.user, password=password)
         elif "prove" in request.POST:
-            second_factor.prove(request, request.user, code=code)
-            messages.success(request, "Your second factor is in use from now on.")
+            return self._show_codes(request, second_factor.prove(request, request.user, code=code))
+        elif "codes" in request.POST:
+            return self._show_codes(
+                request, second_factor.new_codes(request, request.user, password=password, code=code)
+            )
         elif "remove" in request.POST:
             second_factor.remove(request, request.user, password=password, code=code)
             messages.success(request, "Your second factor is gone. Your password alone confirms who you are.")
         return redirect("admin:second_factor")
+
+    def _show_codes(self, request: HttpRequest, codes: list[str]) -> HttpResponse:
+        """In this answer and nowhere else: a message would leave them in a cookie."""
+        return self._page(request, "codes", {"title": "Backup codes", "codes": codes}, 200)
 
     def _page(self, request: HttpRequest, name: str, context: dict[str, Any], status: int) -> HttpResponse:
         context = {**self.site.each_context(request), **context}
@@ -121,10 +152,15 @@ class StepUpPages:
 
 
 def pages_of(site: AdminSite) -> dict[str, Any]:
-    """Name → view, each behind the site's own sign-in."""
+    """Name → view, each behind the site's own sign-in, but for the second step of that itself."""
     pages = StepUpPages(site)
     hide = sensitive_post_parameters("password", "code")
-    return {"step_up": site.admin_view(hide(pages.confirm)), "second_factor": site.admin_view(hide(pages.manage))}
+    steps = SignInPages(site)
+    return {
+        "second_step": steps.second_step,
+        "step_up": site.admin_view(hide(pages.confirm)),
+        "second_factor": site.admin_view(hide(pages.manage)),
+    }
 
 
 def _own_address(request: HttpRequest) -> str:

@@ -9,12 +9,22 @@ from django.http import HttpRequest
 from ..models import Tenant
 from ..rights import rights_of
 from ..services.people import create_tenant
+from ..services.tenant_settings import save_settings
+from ..vocabulary import FourEyes, Role
 from ..wire.intake import LANGUAGE
+from .fields import ChecksField
 from .forms import TrackedForm
 from .scoped import TrackedAdmin
 
 
 class TenantForm(TrackedForm):
+    four_eyes = ChecksField(label="Changes that need one", choices=FourEyes.choices)
+    second_factor_roles = ChecksField(
+        label="With a second factor",
+        choices=[role for role in Role.choices if role[0] != Role.INTEGRATION],
+        help_text="Whoever has such a role and no second factor yet adds one before anything else.",
+    )
+
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         if "fallback_language" in self.fields:
@@ -41,7 +51,8 @@ class TenantAdmin(TrackedAdmin):
     fieldsets = (
         (None, {"fields": ("name", "slug", "time_zone", "fallback_language", "is_active")}),
         ("Decisions and new drafts", {"fields": ("undo_seconds", "redraft_minutes", "max_drafts")}),
-        ("Automation", {"fields": ("resume_needs_two",)}),
+        ("A second person", {"fields": ("four_eyes", "resume_needs_two")}),
+        ("Sign-in", {"fields": ("second_factor_roles",)}),
         ("Exports", {"fields": ("export_customer",)}),
     )
 
@@ -51,6 +62,9 @@ class TenantAdmin(TrackedAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return rights_of(request).is_superuser
+
+    def store(self, request: HttpRequest, obj: Tenant, reason: str) -> None:
+        save_settings(obj, actor=request.user, reason=reason)
 
     def save_model(self, request: HttpRequest, obj: Tenant, form, change: bool) -> None:
         if change:

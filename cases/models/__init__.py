@@ -1,8 +1,10 @@
 """The ground floor's tables."""
 
+from .access import AccessEvent, BackupCode
 from .audit import Denial
 from .breakers import BreakerAlarm, BreakerMark, BreakerReset, BreakerRule, BreakerState
 from .cases import Case
+from .changes import ChangeAnswer, ChangeRequest
 from .content import Content
 from .customer_notices import CustomerNotice, CustomerNoticeSettings, CustomerOptOut, CustomerTemplate
 from .customers import InterimTemplate, Promise
@@ -20,7 +22,9 @@ from .switch import AutomationSwitch, ResumeRequest
 from .tenants import Tenant
 
 __all__ = [
+    "AccessEvent",
     "AutomationSwitch",
+    "BackupCode",
     "BreakerAlarm",
     "BreakerMark",
     "BreakerReset",
@@ -28,6 +32,8 @@ __all__ = [
     "BreakerState",
     "Case",
     "CaseEvent",
+    "ChangeAnswer",
+    "ChangeRequest",
     "Content",
     "CustomerNotice",
     "CustomerNoticeSettings",

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils.crypto import salted_hmac
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from ..history import Tracked, tracked
@@ -32,12 +33,20 @@ class User(AbstractUser):
         unique=True,
         help_text="One person, one identity at the sign-in provider.",
     )
+    session_epoch = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Part of every session's seal: a higher one ends them all."
+    )
 
     class Meta(AbstractUser.Meta):
         default_permissions = ()
 
     def __str__(self) -> str:
         return self.get_full_name() or self.username
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Django's, of the password, and the epoch: so that all sessions of one person can be ended without a list."""
+        sealed = f"{self.password}:{self.session_epoch}"
+        return salted_hmac("cases.models.people.session", sealed, secret=secret, algorithm="sha256").hexdigest()
 
     @property
     def is_person(self) -> bool:

@@ -3,12 +3,14 @@
 from uuid import UUID
 from zoneinfo import available_timezones
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
 from ..history import Tracked, tracked
 from ..ids import new_id
+from ..vocabulary import FourEyes, Role
 
 SLUG = RegexValidator(r"^[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?$", "Lower-case letters, digits and hyphens, up to 50.")
 
@@ -66,6 +68,18 @@ class Tenant(Tracked):
     resume_needs_two = models.BooleanField(
         default=False,
         help_text="Automation that was stopped resumes only when a second person confirms it.",
+    )
+    four_eyes = ArrayField(
+        models.CharField(max_length=10, choices=FourEyes),
+        default=list,
+        blank=True,
+        help_text="What changes only when a second person with the same right confirms it.",
+    )
+    second_factor_roles = ArrayField(
+        models.CharField(max_length=20, choices=Role),
+        default=list,
+        blank=True,
+        help_text="Who signs in with a second factor. Whoever has none yet adds one before anything else.",
     )
 
     history = tracked()

@@ -12,6 +12,8 @@ from ..models import Policy, PolicyVersion, Tenant, TriggerCondition, User
 from ..permissions import require
 from ..rules import DEFAULT_RULES, Rules
 from ..rules_document import RulesInvalid
+from .changes import Second
+from .wishes import require_second
 
 log = structlog.get_logger(__name__)
 
@@ -51,13 +53,16 @@ def rules_of(version: PolicyVersion | None) -> Rules | None:
 
 
 @transaction.atomic
-def publish(policy: Policy, *, actor: User, reason: str) -> PolicyVersion:
+def publish(policy: Policy, *, actor: User, reason: str, second: Second | None = None) -> PolicyVersion:
     """Save ``policy`` as its next version; every later draft is judged by it. Conditions must be saved before.
 
     One that was never saved starts with the default conditions: without them, nothing but their small weights in the
     mean would speak against a draft that a classifier or a judge refuses.
+
+    Raises ``Denied``, and ``SecondNeeded`` where the tenant asks for four eyes and ``second`` is nobody.
     """
     require(actor, "change_policy", policy.tenant)
+    require_second(policy, actor=actor, reason=reason, second=second)
     is_new = policy._state.adding
     if not is_new:
         policy.version = Policy.objects.select_for_update(no_key=True).get(pk=policy.pk).version

@@ -113,6 +113,9 @@ def test_who_has_a_second_factor_confirms_with_both_and_a_sign_in_alone_is_not_e
     device = enrolled(signed_in(world.reviewer), world.reviewer)
     client = signed_in(world.reviewer)
     assert SIGNED_IN not in client.session
+    assert client.get(HOME).status_code == 302, "the password alone signs nobody in"
+    client.force_login(world.reviewer, backend="django.contrib.auth.backends.ModelBackend")
+    assert SIGNED_IN not in client.session
     assert client.post(CONFIRM, {"password": PASSWORD}).status_code == 403
     assert client.post(CONFIRM, {"password": PASSWORD, "code": code_of(device)}).status_code == 403, "used already"
     TOTPDevice.objects.update(throttling_failure_count=0, throttling_failure_timestamp=None)
