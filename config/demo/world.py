@@ -39,7 +39,7 @@ from feedback.submission import Submission
 from queues.errors import NotFit
 from queues.models import Entry, Reviewer
 from queues.services import claims
-from queues.services.deadlines import sweep_breaches
+from queues.services.deadlines import sweep_deadlines
 
 PLANS: tuple[Plan, ...] = (ACME, SKYLARK, WELLSPRING)
 FOUNDED = timedelta(days=30)  # before the loading
@@ -137,7 +137,7 @@ class Days:
                 happens()
             done += 1
             progress(done, done + len(self._plan))
-        sweep_breaches()
+        sweep_deadlines()
         Notice.objects.update(state=Notice.State.SENT, sent_at=F("created_at"))  # What is past was read in the past.
 
     def expect(self, story: Story, tenant: Tenant, service: User, *, turn: int) -> None:
@@ -150,7 +150,7 @@ class Days:
             decided_at = opened_at + timedelta(minutes=sum(step.after for step in story.steps))
             deadline = receipt.answers.get("sla_deadline")
             if deadline and not (story.steps and decided_at < deadline):
-                self.at(deadline + SOON, sweep_breaches)
+                self.at(deadline + SOON, sweep_deadlines)
             if receipt.draft.is_sampled and not story.steps:
                 self.at(opened_at + AUDITED_AFTER, lambda: self._review(receipt.case, AUDIT, turn))
             self._follow(receipt.case, story.steps, opened_at, service, turn)

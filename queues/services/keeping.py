@@ -36,8 +36,9 @@ def sweep_kept() -> int:
     What is kept for somebody who is away goes to their delegate, or to anybody.
     """
     now = db_now()
-    over = _some(Entry.objects.exclude(kept_for=None).filter(Q(kept_until__lte=now) | Q(due_at__lte=now)))
-    count = Entry.objects.filter(pk__in=over).update(kept_for=None, back_at=None, kept_until=None)
+    with transaction.atomic():  # As long as the rows are locked.
+        over = _some(Entry.objects.exclude(kept_for=None).filter(Q(kept_until__lte=now) | Q(due_at__lte=now)))
+        count = Entry.objects.filter(pk__in=over).update(kept_for=None, back_at=None, kept_until=None)
     away = Membership.objects.away(now).filter(user=OuterRef("kept_for"), tenant=OuterRef("tenant"))
     for entry_id in list(
         Entry.objects.exclude(kept_for=None).filter(Exists(away)).values_list("pk", flat=True)[:BATCH]
@@ -72,6 +73,7 @@ def _pass_on(entry_id: UUID, now: datetime) -> int:
     return 1
 
 
+@transaction.atomic
 def sweep_passed() -> int:
     """Who skipped a case is offered it again once it has lain for ``SKIPPED_FOR``; returns how many cases."""
     lain = _some(Entry.objects.filter(passed_at__lte=db_now() - SKIPPED_FOR))
