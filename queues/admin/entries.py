@@ -20,9 +20,12 @@ from cases.errors import CountersignError
 from cases.models import Case
 from cases.permissions import allowed
 from cases.rights import rights_of
+from cases.vocabulary import Risk
 
 from ..errors import DeadlineInvalid
 from ..models import Aside, Entry, Queue, StepFired
+from ..models.entries import MINUTES_A_POINT, MOST_PRIORITY
+from ..services.entries import PRIORITY
 from ..services.stranded import is_stranded, stranded
 from ..services.supervision import REASON_LENGTH, set_deadline, supervised, take_back
 from .deadline import DeadlineForm, waiting_of
@@ -105,7 +108,7 @@ def _asides(entry: Entry) -> list[Aside]:
 @admin.register(Entry)
 class EntryAdmin(SupervisingViews, ReadOnlyAdmin):
     view_right = "view_queue"
-    list_display = ("of_case", "queue", "kind", "route", "risk", "priority", "due", "holder", "lease", "waits_for")
+    list_display = ("of_case", "due", "queue", "holder", "lease", "waits_for", "priority", "risk", "route", "kind")
     list_display_links = ("of_case",)
     list_filter = (QueueFilter, HolderFilter, DueFilter, "risk")
     list_select_related = ("case", "queue", "claimed_by", "kept_for", "tenant")
@@ -130,6 +133,8 @@ class EntryAdmin(SupervisingViews, ReadOnlyAdmin):
         own = {
             "title": "What waits, the most urgent first",
             "may_supervise": supervised(request.user).exists(),
+            "minutes_a_point": MINUTES_A_POINT,
+            "hours_to_the_front": (MOST_PRIORITY - PRIORITY[Risk.LOW]) * MINUTES_A_POINT // 60,
         }
         return super().changelist_view(request, own | (extra_context or {}))
 

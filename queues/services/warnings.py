@@ -84,8 +84,8 @@ def nobody_left(count: int) -> QueueWarning:
     """Everybody who could take these cases has voted on them, declined them or judged them before."""
     cases, wait = ("1 case", "waits") if count == 1 else (f"{count} cases", "wait")
     text = (
-        f"{cases} {wait} for somebody who has no part in it yet and may take it, and there is nobody: all others have "
-        "voted, declined or decided it before, or may not settle a disagreement. Add a person to this queue."
+        f"{cases} {wait} that nobody may take: all who could have voted, declined or decided before, or may not settle "
+        "a disagreement. Add a person to this queue."
     )
     return QueueWarning("stranded", f"{cases} nobody may take", text)
 

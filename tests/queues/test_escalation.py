@@ -121,11 +121,15 @@ def test_the_workers_own_clock_does_not_matter(world, monkeypatch):
     world.queue.sla_policy.amount, world.queue.sla_policy.unit = 10, "minutes"
     world.queue.sla_policy.save_as(system_actor())
     case = world.submit()
-    ahead = time.time() + 600
-    monkeypatch.setattr(time, "time", lambda: ahead)
-    monkeypatch.setattr(timezone, "now", lambda: db_now() + timedelta(minutes=10))
-    assert sweep_deadlines().looked_at == 0
+    now = time.time()
+    for minutes in (10, -10):
+        monkeypatch.setattr(time, "time", lambda off=minutes: now + off * 60)
+        monkeypatch.setattr(timezone, "now", lambda off=minutes: db_now() + timedelta(minutes=off))
+        assert sweep_deadlines().looked_at == 0, "neither early"
     assert taken(case) == []
+    Entry.objects.update(due_at=db_now(), clock_started_at=db_now() - timedelta(minutes=10), next_step_at=db_now())
+    assert (sweep_deadlines().looked_at, sweep_deadlines().looked_at) == (1, 0)
+    assert taken(case) == STANDARD, "nor late, nor twice"
 
 
 def test_a_policy_goes_by_its_own_steps_and_a_change_reaches_what_waits_already(world):

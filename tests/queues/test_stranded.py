@@ -131,9 +131,10 @@ def test_it_stands_on_home_on_the_queue_on_the_floor_on_the_list_and_on_the_case
     case, other = world.submit(external_id="c-1"), world.submit(external_id="c-2")
     Entry.objects.filter(case=case).update(excluded=[world.reviewer.pk, world.colleague.pk])
     entry, desk = Entry.objects.get(case=case), sign_in(world.supervisor)
-    for page in ("/admin/", f"/admin/queues/queue/{world.queue.pk}/change/", "/admin/queues/entry/held/"):
-        assert "1 case waits for somebody" in desk.get(page).content.decode(), page
-    assert "1 case nobody may take" in desk.get("/admin/queues/queue/").content.decode()
+    for page in ("/admin/", f"/admin/queues/queue/{world.queue.pk}/change/", "/admin/queues/queue/routing/"):
+        assert "1 case waits that nobody may take" in desk.get(page).content.decode(), page
+    for page in ("/admin/queues/queue/", "/admin/queues/entry/held/"):
+        assert "1 case nobody may take" in desk.get(page).content.decode(), page
     listed = desk.get("/admin/queues/entry/?holder=stranded").content.decode()
     assert "c-1" in listed and "c-2" not in listed
     assert "Nobody may take this case" in desk.get(f"/admin/queues/entry/{entry.pk}/change/").content.decode()
@@ -152,4 +153,4 @@ def test_an_outsider_is_told_nothing_of_it(world):
         "/admin/queues/entry/held/",
     ):
         text = outsider.get(page).content.decode()
-        assert "somebody who has no part" not in text and "c-1" not in text, page
+        assert "nobody may take" not in text and "c-1" not in text, page
