@@ -1,6 +1,10 @@
 """The closed word lists of the product: each is stored, sent on the wire and shown, always as written here."""
 
+from datetime import timedelta
+
 from django.db.models import IntegerChoices, TextChoices
+
+DUE_SOON = timedelta(minutes=30)  # So long before its deadline a waiting case is marked and counted as due soon.
 
 
 class Kind(TextChoices):

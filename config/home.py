@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -30,7 +30,7 @@ from cases.clock import db_now
 from cases.models import CaseEvent, Denial, Membership, RuleFailure, Tenant, User
 from cases.rights import HeldRights
 from cases.services.standing import Standing, standings
-from cases.vocabulary import Role
+from cases.vocabulary import DUE_SOON, Role
 from feedback.admin.finding import FindForm
 from feedback.models import Review
 from queues.models import Entry, Queue, Reviewer
@@ -40,7 +40,6 @@ from queues.services.staffing import with_staff
 from .alerts import Alert, alerts_of, at_risk
 
 COUNTED = 999  # Past it a count says "999+": nobody plans by the difference, and counting it reads every row.
-SOON = timedelta(minutes=30)
 QUEUES, HELD, PEOPLE, TENANTS, PROFILES = 60, 100, 60, 100, 5
 FAILURES, DENIALS, EVENTS, ACTIONS = 5, 10, 15, 5
 REVIEWS = frozenset({Role.REVIEWER, Role.SENIOR_REVIEWER})
@@ -177,7 +176,7 @@ def _with_figures(rows: QuerySet, column: str, now: datetime) -> QuerySet:
     return rows.annotate(
         waiting=_bounded(entries.waiting()),
         held=_bounded(entries.held()),
-        due_soon=_bounded(running.filter(due_at__range=(now, now + SOON))),
+        due_soon=_bounded(running.filter(due_at__range=(now, now + DUE_SOON))),
         overdue=_bounded(running.due_before(now)),
         next_due=Subquery(urgent.values("due_at")[:1]),
         oldest=Subquery(urgent.values("entered_at")[:1]),

@@ -23,6 +23,8 @@ COUNTED = 10_000  # A count ends there.
 QUEUE_FIGURES = {
     "waiting": "Cases that wait to be claimed.",
     "held": "Cases that somebody holds.",
+    "kept": "Cases that are kept for one person: snoozed, or given.",
+    "paused": "Cases whose clock stands: they wait for a new draft, or for a colleague.",
     "due_soon": "Cases due within half an hour.",
     "breached": "Cases whose deadline has passed.",
 }

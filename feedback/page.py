@@ -33,7 +33,7 @@ from .services.reviews import is_undecided, shown_to, undo_left
 from .snippets import snippets_for
 from .submission import Shown
 from .support import Sentence, supported
-from .wording import Deadline, deadline, wall_clock
+from .wording import Deadline, deadline, span, wall_clock
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,11 @@ class Page:
     @property
     def due(self) -> Deadline | None:
         return deadline(self.entry.due_at, self.now, self.zone) if self.entry else None
+
+    @property
+    def customer_waits(self) -> str:
+        """For how long the customer has waited, which no pause of the clock stops; nobody waits for a second look."""
+        return span(self.now - self.entry.entered_at) if self.entry and self.entry.kind == Entry.Kind.REVIEW else ""
 
     def clock(self, at: datetime) -> str:
         return wall_clock(at, self.zone, self.now)

@@ -80,6 +80,8 @@ def _detail(event: CaseEvent) -> str:
     for name in ("to", "colleague", "holder"):
         if data.get(name):
             parts.append(f"{name} {data[name]}")
+    if event.kind == CaseEvent.Kind.DEADLINE_SET:
+        parts.append(" to ".join(data[name].replace("T", " ").replace("+00:00", " UTC") for name in ("was", "due_at")))
     for name in ("trigger", "reason_code", "how"):
         if data.get(name):
             parts.append(str(data[name]).replace("_", " "))

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-DUE_SOON = timedelta(minutes=30)
+from cases.vocabulary import DUE_SOON
+
 MAX_JSON = 100_000  # characters that are laid out; longer texts are shown as they came.
 DEEPEST_INDENT = 12
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')

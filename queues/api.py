@@ -45,8 +45,12 @@ class QueueHealthSerializer(serializers.Serializer):
     queue = serializers.CharField()
     name = serializers.CharField()
     tenant_id = serializers.CharField()
-    waiting = serializers.IntegerField()
-    held = serializers.IntegerField()
+    waiting = serializers.IntegerField(help_text="Free to be claimed.")
+    held = serializers.IntegerField(help_text="Under somebody's claim.")
+    kept = serializers.IntegerField(
+        help_text="Nobody holds them, and only one person is offered them: snoozed, or given."
+    )
+    paused = serializers.IntegerField(help_text="Their clock stands: they wait for a new draft, or for a colleague.")
     due_soon = serializers.IntegerField()
     breached = serializers.IntegerField()
     oldest_at = serializers.DateTimeField(allow_null=True)
@@ -86,7 +90,7 @@ class ClaimView(APIView):
 
 
 class QueueListView(APIView):
-    """Depth, oldest, due soon and breached of each queue that you may see."""
+    """Depth, oldest, due soon (within half an hour) and breached of each queue that you may see."""
 
     @extend_schema(operation_id="queues_list", responses=QueueListSerializer)
     def get(self, request: Request) -> Response:

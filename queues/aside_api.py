@@ -104,8 +104,7 @@ class ConsultView(APIView):
     def post(self, request: Request, case_id: str) -> Response:
         case = case_or_404(request, case_id)
         values = _sent(ConsultSerializer, request)
-        colleague = consults.colleague_named(values.pop("colleague"), case.tenant)
-        return Response(_document(consults.ask(case.pk, request.user, colleague=colleague, **values)), status=201)
+        return Response(_document(consults.ask(case.pk, request.user, **values)), status=201)
 
 
 class AnswerView(APIView):

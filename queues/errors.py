@@ -40,6 +40,13 @@ class AsideInvalid(CountersignError):
     title = "The case cannot be set aside so"
 
 
+class DeadlineInvalid(CountersignError):
+    """A deadline that nobody can be meant to keep."""
+
+    code = "deadline_invalid"
+    title = "The deadline cannot be set so"
+
+
 class NotAsked(IllegalState):
     code = "not_asked"
     title = "Nobody waits for an answer of yours"

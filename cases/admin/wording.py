@@ -9,8 +9,7 @@ from django.utils.safestring import SafeString
 from ..models import Case
 from ..outcome import is_final
 from ..states import DECIDED
-
-SOON = 30  # minutes
+from ..vocabulary import DUE_SOON
 
 
 def state_words(case: Case, now: datetime) -> str:
@@ -29,8 +28,8 @@ def due_words(due_at: datetime | None, now: datetime) -> SafeString | str:
     local = formats.date_format(timezone.localtime(due_at), "j M H:i")
     if minutes < 0:
         return format_html('<span class="due over" title="{} UTC">▲ overdue {}</span>', local, span_words(-minutes))
-    kind = "soon" if minutes <= SOON else "later"
-    mark = "◆ " if minutes <= SOON else ""
+    is_soon = due_at - now <= DUE_SOON
+    kind, mark = ("soon", "◆ ") if is_soon else ("later", "")
     return format_html('<span class="due {}" title="{} UTC">{}in {}</span>', kind, local, mark, span_words(minutes))
 
 

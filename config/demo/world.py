@@ -25,7 +25,7 @@ from cases.models.people import system_actor
 from cases.services import intake, lifecycle, switch
 from cases.vocabulary import Role, Route, Verdict
 from cases.wire.intake import parse_draft, parse_intake
-from config.demo import accounts, automation
+from config.demo import accounts, automation, floor
 from config.demo.acme import ACME
 from config.demo.ledger_link import LedgerLink, follow
 from config.demo.skylark import SKYLARK
@@ -39,7 +39,7 @@ from feedback.submission import Submission
 from queues.errors import NotFit
 from queues.models import Entry, Reviewer
 from queues.services import claims
-from queues.services.deadlines import sweep_breaches
+from queues.services.deadlines import sweep_deadlines
 
 PLANS: tuple[Plan, ...] = (ACME, SKYLARK, WELLSPRING)
 FOUNDED = timedelta(days=30)  # before the loading
@@ -102,6 +102,7 @@ def _live(people: Iterable[accounts.Account], progress: Progress) -> None:
         automation.letters_went_out(now)
         for tenant in tenants.values():
             automation.watch(tenant, actor)
+            floor.happens(tenant, days.supervisor_of(tenant))
 
 
 def told(slug: str) -> Iterator[Story]:
@@ -142,7 +143,7 @@ class Days:
                 happens()
             done += 1
             progress(done, done + len(self._plan))
-        sweep_breaches()
+        sweep_deadlines()
         Notice.objects.update(state=Notice.State.SENT, sent_at=F("created_at"))  # What is past was read in the past.
 
     def expect(self, story: Story, tenant: Tenant, service: User, *, turn: int) -> None:
@@ -155,7 +156,7 @@ class Days:
             decided_at = opened_at + timedelta(minutes=sum(step.after for step in story.steps))
             deadline = receipt.answers.get("sla_deadline")
             if deadline and not (story.steps and decided_at < deadline):
-                self.at(deadline + SOON, sweep_breaches)
+                self.at(deadline + SOON, sweep_deadlines)
             if receipt.draft.is_sampled and not story.steps:
                 self.at(opened_at + AUDITED_AFTER, lambda: self._review(receipt.case, AUDIT, turn))
             self._follow(receipt.case, story.steps, opened_at, service, turn)
@@ -178,7 +179,7 @@ class Days:
             case WantsPerson():
                 lifecycle.escalate(case.pk, actor=service, note=step.note)
             case Reopened():
-                lifecycle.reopen(case.pk, actor=self._supervisor(case.tenant), reason=step.reason)
+                lifecycle.reopen(case.pk, actor=self.supervisor_of(case.tenant), reason=step.reason)
 
     def _review(self, case: Case, review: Review, turn: int) -> None:
         entry = self._claim(case, review.by, turn)
@@ -216,7 +217,7 @@ class Days:
             self._reviewers[tenant.slug] = [row.user for row in rows]
         return self._reviewers[tenant.slug]
 
-    def _supervisor(self, tenant: Tenant) -> User:
+    def supervisor_of(self, tenant: Tenant) -> User:
         plan = next(plan for plan in PLANS if plan.slug == tenant.slug)
         return self.users[next(person.username for person in plan.people if person.role == Role.SUPERVISOR)]
 

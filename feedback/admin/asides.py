@@ -99,8 +99,8 @@ def _snooze(claim, values, page) -> str:
 
 
 def _consult(claim, values, page) -> str:
+    asked = consults.ask(*claim, colleague=values["colleague"], question=values["question"], hours=values["hours"])
     colleague = consults.colleague_named(values["colleague"], page.case.tenant)
-    asked = consults.ask(*claim, colleague=colleague, question=values["question"], hours=values["hours"])
     instead = "" if asked.colleague_id == colleague.pk else f", who stands in for {colleague}"
     return f"{asked.colleague} was asked{instead}. The clock stands until {page.clock(asked.answer_by)} at most."
 

@@ -20,9 +20,15 @@ from cases.errors import CountersignError
 from cases.models import Case
 from cases.permissions import allowed
 from cases.rights import rights_of
+from cases.vocabulary import Risk
 
+from ..errors import DeadlineInvalid
 from ..models import Aside, Entry, Queue, StepFired
-from ..services.supervision import REASON_LENGTH, supervised, take_back
+from ..models.entries import MINUTES_A_POINT, MOST_PRIORITY
+from ..services.entries import PRIORITY
+from ..services.stranded import is_stranded, stranded
+from ..services.supervision import REASON_LENGTH, set_deadline, supervised, take_back
+from .deadline import DeadlineForm, waiting_of
 from .supervising import SupervisingViews
 
 ASIDES = 20
@@ -52,7 +58,7 @@ class HolderFilter(admin.SimpleListFilter):
     parameter_name = "holder"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin):
-        return (("me", "me"), ("somebody", "somebody"), ("nobody", "nobody"))
+        return (("me", "me"), ("somebody", "somebody"), ("nobody", "nobody"), ("stranded", "nobody may have it"))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         match self.value():
@@ -62,6 +68,9 @@ class HolderFilter(admin.SimpleListFilter):
                 return queryset.exclude(claimed_by=None, kept_for=None)
             case "nobody":
                 return queryset.filter(claimed_by=None, kept_for=None)
+            case "stranded":
+                queues = rights_of(request).within(Queue.objects.all(), "view_queue")
+                return queryset.filter(pk__in=stranded(queues).values("pk"))
         return queryset
 
 
@@ -99,7 +108,7 @@ def _asides(entry: Entry) -> list[Aside]:
 @admin.register(Entry)
 class EntryAdmin(SupervisingViews, ReadOnlyAdmin):
     view_right = "view_queue"
-    list_display = ("of_case", "queue", "kind", "route", "risk", "priority", "due", "holder", "lease", "waits_for")
+    list_display = ("of_case", "due", "queue", "holder", "lease", "waits_for", "priority", "risk", "route", "kind")
     list_display_links = ("of_case",)
     list_filter = (QueueFilter, HolderFilter, DueFilter, "risk")
     list_select_related = ("case", "queue", "claimed_by", "kept_for", "tenant")
@@ -124,6 +133,8 @@ class EntryAdmin(SupervisingViews, ReadOnlyAdmin):
         own = {
             "title": "What waits, the most urgent first",
             "may_supervise": supervised(request.user).exists(),
+            "minutes_a_point": MINUTES_A_POINT,
+            "hours_to_the_front": (MOST_PRIORITY - PRIORITY[Risk.LOW]) * MINUTES_A_POINT // 60,
         }
         return super().changelist_view(request, own | (extra_context or {}))
 
@@ -153,10 +164,14 @@ class EntryAdmin(SupervisingViews, ReadOnlyAdmin):
     # --- one entry -------------------------------------------------------------------------------------------------
 
     def get_urls(self):
-        route = path(
-            "<uuid:entry_id>/take-back/", self.admin_site.admin_view(self.take_back_view), name="queues_entry_take_back"
-        )
-        return [route, *self.supervising_urls(), *super().get_urls()]
+        own = [
+            path(f"<uuid:entry_id>/{at}/", self.admin_site.admin_view(view), name=f"queues_entry_{name}")
+            for at, view, name in (
+                ("take-back", self.take_back_view, "take_back"),
+                ("deadline", self.deadline_view, "deadline"),
+            )
+        ]
+        return [*own, *self.supervising_urls(), *super().get_urls()]
 
     def changeform_view(self, request: HttpRequest, object_id=None, form_url="", extra_context=None) -> HttpResponse:
         if object_id is None or request.method != "GET":
@@ -164,6 +179,9 @@ class EntryAdmin(SupervisingViews, ReadOnlyAdmin):
         entry = self.get_object(request, object_id)
         if entry is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        return self._page(request, entry, DeadlineForm(entry))
+
+    def _page(self, request: HttpRequest, entry: Entry, form: DeadlineForm) -> HttpResponse:
         now, is_supervisor = db_now(), allowed(request.user, "supervise_queue", entry.queue)
         context = {
             **self.admin_site.each_context(request),
@@ -171,12 +189,17 @@ class EntryAdmin(SupervisingViews, ReadOnlyAdmin):
             "title": f"{entry.case} in {entry.queue}",
             "entry": entry,
             "due": due_words(entry.due_at, now),
+            "waiting": waiting_of(entry, now),
+            "deadline_form": form,
+            "is_stranded": is_stranded(entry),
             "steps_fired": StepFired.objects.filter(case=entry.case_id).select_related("queue").order_by("-id")[:STEPS],
             "has_it": entry.claimed_by or entry.kept_for,
             "is_supervisor": is_supervisor,
             "asides": _asides(entry) if is_supervisor else [],
         }
-        return TemplateResponse(request, "admin/queues/entry/detail.html", context)
+        return TemplateResponse(
+            request, "admin/queues/entry/detail.html", context, status=400 if form.is_bound else 200
+        )
 
     def take_back_view(self, request: HttpRequest, entry_id: UUID) -> HttpResponse:
         """Return somebody's case to its queue, in its old place."""
@@ -194,3 +217,24 @@ class EntryAdmin(SupervisingViews, ReadOnlyAdmin):
                 request, "Taken back. The case waits in its old place; unsent text is kept for its writer."
             )
         return redirect("admin:queues_entry_change", entry.pk)
+
+    def deadline_view(self, request: HttpRequest, entry_id: UUID) -> HttpResponse:
+        """Set another deadline; what is refused is said beside its field, with what was written."""
+        entry = self.get_object(request, str(entry_id))
+        if entry is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, str(entry_id))
+        if request.method != "POST":
+            raise PermissionDenied
+        form = DeadlineForm(entry, request.POST)
+        if form.is_valid():
+            try:
+                set_deadline(entry.pk, actor=request.user, **form.cleaned_data)
+            except DeadlineInvalid as error:
+                form.add_error(error.pointer.strip("/"), error.message)
+            except CountersignError as error:
+                refuse(request, error)
+                return redirect("admin:queues_entry_change", entry.pk)
+            else:
+                messages.success(request, "The case has another deadline. What its customer was promised stands.")
+                return redirect("admin:queues_entry_change", entry.pk)
+        return self._page(request, entry, form)

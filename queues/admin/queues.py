@@ -91,13 +91,13 @@ class QueueAdmin(TrackedAdmin):
     form = QueueForm
     list_display = (
         "name",
+        "people",
+        "problems",
         "takes",
         "sla_policy",
         "skill",
         "escalation_target",
-        "people",
         "position",
-        "problems",
     )
     list_select_related = ("tenant", "sla_policy", "skill", "escalation_target")
     search_fields = ("name", "slug")

@@ -35,6 +35,7 @@ RANK = (
     f"{MINUTES_A_POINT} * greatest({LEAST_PRIORITY}, least(priority, {MOST_PRIORITY})))) AT TIME ZONE 'UTC'"
 )
 FREE = models.Q(claimed_by=None, paused_at=None, kept_for=None)
+NARROWED = models.Q(for_adjudicator=True) | ~models.Q(excluded=[])  # Not everybody who works its queue may have it.
 
 
 class EntryQuerySet(models.QuerySet):
@@ -159,6 +160,9 @@ class Entry(models.Model):
                 models.F("id"),
                 name="entry_next_to_read",
                 condition=FREE,
+            ),
+            models.Index(  # Read by stranded.barred.
+                fields=["queue", "ranked_at"], name="entry_narrowed", condition=FREE & NARROWED
             ),
             models.Index(  # Read by claims.claim_next (own first), the home page and claims.return_lost.
                 fields=["claimed_by", "lease_expires_at"],

@@ -45,13 +45,14 @@ class Rules:
     def end_pause(self, entry: Entry, at: datetime, wanted_by: datetime | None) -> None:
         """Start a stopped clock again: what is ahead moves by the open time of the pause, within the bound.
 
-        A deadline that was missed stays where it is, and no pause moves the caller's own, ``wanted_by``.
+        A deadline that had passed when the clock stopped stays where it is, and no pause moves the caller's own,
+        ``wanted_by``.
         """
         if entry.paused_at is None:
             return
         left = timedelta(seconds=MAX_PAUSE_SHIFT - entry.paused_seconds)
         counted = max(timedelta(0), min(at - entry.paused_at, left))
-        if entry.breached_at is None:
+        if entry.due_at > entry.paused_at:
             shifted = self._later(entry.due_at, entry.paused_at, counted)
             entry.due_at = min(shifted, max(wanted_by, entry.due_at)) if wanted_by else shifted
             entry.clock_started_at = self._later(entry.clock_started_at, entry.paused_at, counted)
@@ -72,13 +73,11 @@ def rules_by_queue(queue_ids: set[UUID]) -> dict[UUID, tuple[Queue, Rules]]:
     return {queue.pk: (queue, Rules(queue.sla_policy)) for queue in queues.prefetch_related("sla_policy__steps")}
 
 
-def restart(entry: Entry, rules: Rules, due_at: datetime, *, at: datetime) -> None:
+def restart(entry: Entry, rules: Rules, due_at: datetime) -> None:
     """Give a locked entry another deadline: a clock of its own that began when the case came in.
 
     Steps that the new deadline puts ahead are taken again, for it; those that have passed by it are taken for it at
-    the next sweep. An earlier deadline that was missed stays said.
+    the next sweep. A deadline that was missed stays missed, in the metrics too: no later one unsays it.
     """
     entry.due_at, entry.clock, entry.share_done = due_at, new_id(), 0
-    if entry.breached_at is not None and due_at > at:
-        entry.breached_at = None
     rules.look_again(entry)

@@ -36,18 +36,21 @@ def colleagues(user: User, tenant: Tenant) -> QuerySet[User]:
 
 @transaction.atomic
 def ask(
-    case_id: UUID, user: User, generation: int, *, colleague: User, question: str, hours: int = HOURS
+    case_id: UUID, user: User, generation: int, *, colleague: User | str, question: str, hours: int = HOURS
 ) -> Consultation:
-    """Ask ``colleague`` about a case that one holds. One's claim ends and the clock stands, for ``hours`` at most.
+    """Ask ``colleague``, a person or a user name, about a case that one holds. One's claim ends and the clock stands,
+    for ``hours`` at most.
 
-    A colleague who is away is stood in for by their delegate. Raises ``StaleClaim``, ``NotClaimed`` or
-    ``AsideInvalid``.
+    A colleague who is away is stood in for by their delegate. Raises ``StaleClaim`` or ``NotClaimed`` before anything
+    is said of the colleague, and ``AsideInvalid``.
     """
     question = checked(question, "question")
     if not 1 <= hours <= MOST_HOURS:
         raise AsideInvalid(f"Wait for 1 to {MOST_HOURS} hours. Nothing was changed.", pointer="/hours")
     entry = hold(case_id, user, generation)
     case, now = case_of(entry), db_now()
+    if isinstance(colleague, str):
+        colleague = colleague_named(colleague, case.tenant)
     asked = _who_answers(case.tenant, colleague, now)
     if asked.pk == user.pk or asked.pk in entry.excluded:
         raise AsideInvalid("This person cannot be asked about this case. Choose another one.", pointer="/colleague")

@@ -14,16 +14,14 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from cases.clock import db_now
-from cases.models import User
 from cases.models.heartbeats import Heartbeat
-from cases.permissions import require
 from cases.services import heartbeats
 from cases.services.notices import tell
 
 from ..models import Entry, Queue, StepFired
 from ..steps import StepKind, next_steps
 from .alarms import Alarm, news_of
-from .clocks import Rules, restart, rules_by_queue
+from .clocks import Rules, rules_by_queue
 from .entries import say_breached
 
 BATCH = 500
@@ -59,11 +57,6 @@ def sweep_deadlines() -> Swept:
         pass
     heartbeats.beat(Heartbeat.Kind.SWEEP, SWEEP, **swept.figures())
     return swept
-
-
-def sweep_breaches() -> int:
-    """``sweep_deadlines`` for who only asks how many deadlines were newly missed."""
-    return sweep_deadlines().missed
 
 
 @transaction.atomic
@@ -207,17 +200,3 @@ def look_anew(policy_id: UUID) -> int:
     has come by the new rules and was not taken yet. Returns how many."""
     entries = Entry.objects.filter(queue__sla_policy=policy_id, paused_at=None)
     return entries.update(next_step_at=db_now())
-
-
-@transaction.atomic
-def set_deadline(entry_id: UUID, due_at: datetime, *, actor: User) -> Entry:
-    """A supervisor gives a waiting case another deadline, earlier or later, with its own clock. Raises ``Denied``."""
-    entry = (
-        Entry.objects.select_for_update(of=("self",))
-        .select_related("queue__tenant", "queue__sla_policy__calendar")
-        .get(pk=entry_id)
-    )
-    require(actor, "supervise_queue", entry.queue)
-    restart(entry, Rules(entry.queue.sla_policy), due_at, at=db_now())
-    entry.save(update_fields=["due_at", "clock", "share_done", "next_step_at", "breached_at"])
-    return entry

@@ -10,7 +10,9 @@ from cases.models import Membership, User
 
 from ..models import Consultation, Entry, Queue, Reviewer
 from .shifts import is_in_hours
+from .staffing import with_readers, with_staff
 from .supervision import supervised
+from .warnings import case_warnings, staff_warnings
 
 QUEUES, PEOPLE, ENTRIES = 60, 200, 500
 
@@ -27,6 +29,8 @@ class Person:
 
 @dataclass(frozen=True)
 class Floor:
+    """``queues`` with ``staff``, ``on_shift`` and what is ``wrong`` with each, but for its routing."""
+
     queues: Sequence[Queue]
     people: Sequence[Person]
     is_cut: bool  # There is more than is shown.
@@ -35,7 +39,7 @@ class Floor:
 def floor_of(actor: User) -> Floor:
     """The people of the queues that ``actor`` supervises; who has most stands first."""
     now = db_now()
-    queues = list(supervised(actor).select_related("tenant").order_by("tenant__slug", "position", "slug")[:QUEUES])
+    queues = _queues_of(actor)
     away = Membership.objects.away(now).filter(user=OuterRef("user"), tenant=OuterRef("tenant"))
     tenants = {queue.tenant_id for queue in queues}
     reviewers = (
@@ -66,6 +70,15 @@ def floor_of(actor: User) -> Floor:
             person.asked.append(question)
     by_load = sorted(people.values(), key=lambda person: -len(person.has))
     return Floor(queues, by_load, len(people) == PEOPLE or len(entries) == ENTRIES)
+
+
+def _queues_of(actor: User) -> list[Queue]:
+    rows = with_readers(with_staff(supervised(actor))).select_related("tenant", "skill")
+    queues = list(rows.order_by("tenant__slug", "position", "slug")[:QUEUES])
+    of_cases = case_warnings(queues)
+    for queue in queues:
+        queue.wrong = [*staff_warnings(queue), *of_cases.get(queue.pk, ())]
+    return queues
 
 
 def _standing(reviewer: Reviewer, now) -> str:

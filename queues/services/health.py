@@ -1,32 +1,34 @@
 """How the queues are doing, in one query."""
 
-from datetime import timedelta
 from typing import Any
 
 from django.db.models import Count, Min, Q, QuerySet
 
 from cases.clock import db_now
 from cases.models import Tenant
+from cases.vocabulary import DUE_SOON
 
 from ..models import Queue
 
-SOON = timedelta(minutes=30)
-
 
 def queue_health(tenants: QuerySet[Tenant]) -> list[dict[str, Any]]:
-    """Per queue: how many wait, are held, are due within half an hour, are overdue; and since when the oldest waits.
+    """Per queue: how many wait to be taken, are held, are kept for somebody (snoozed, given), stand still; how many of
+    all are due within ``DUE_SOON`` and overdue; and since when the oldest waits.
 
-    A case whose clock stands still is neither due soon nor overdue.
+    The first four add up to all that the queue has. A case whose clock stands still is neither due soon nor overdue.
     """
     now = db_now()
     running = Q(entries__paused_at=None)
+    free = Q(entries__claimed_by=None, entries__kept_for=None)
     queues = (
         Queue.objects.filter(tenant__in=tenants)
         .select_related("tenant")
         .annotate(
-            waiting=Count("entries", filter=running & Q(entries__claimed_by=None)),
+            waiting=Count("entries", filter=running & free),
             held=Count("entries", filter=Q(entries__claimed_by__isnull=False)),
-            due_soon=Count("entries", filter=running & Q(entries__due_at__range=(now, now + SOON))),
+            kept=Count("entries", filter=Q(entries__kept_for__isnull=False)),
+            paused=Count("entries", filter=Q(entries__paused_at__isnull=False)),
+            due_soon=Count("entries", filter=running & Q(entries__due_at__range=(now, now + DUE_SOON))),
             breached=Count("entries", filter=running & Q(entries__due_at__lt=now)),
             oldest_at=Min("entries__entered_at"),
         )
@@ -39,6 +41,8 @@ def queue_health(tenants: QuerySet[Tenant]) -> list[dict[str, Any]]:
             "tenant_id": queue.tenant.slug,
             "waiting": queue.waiting,
             "held": queue.held,
+            "kept": queue.kept,
+            "paused": queue.paused,
             "due_soon": queue.due_soon,
             "breached": queue.breached,
             "oldest_at": queue.oldest_at,

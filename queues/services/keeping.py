@@ -36,8 +36,8 @@ def sweep_kept() -> int:
     What is kept for somebody who is away goes to their delegate, or to anybody.
     """
     now = db_now()
-    over = _some(Entry.objects.exclude(kept_for=None).filter(Q(kept_until__lte=now) | Q(due_at__lte=now)))
-    with transaction.atomic():  # Their rows are locked for as long as the change takes.
+    with transaction.atomic():  # As long as the rows are locked.
+        over = _some(Entry.objects.exclude(kept_for=None).filter(Q(kept_until__lte=now) | Q(due_at__lte=now)))
         count = Entry.objects.filter(pk__in=over).update(kept_for=None, back_at=None, kept_until=None)
     away = Membership.objects.away(now).filter(user=OuterRef("kept_for"), tenant=OuterRef("tenant"))
     for entry_id in list(

@@ -29,7 +29,7 @@ from .fitness import reads
 
 def with_staff(queues: QuerySet[Queue]) -> QuerySet[Queue]:
     """``queues`` with ``staff``, how many reviewers could take their cases, and ``on_shift``, how many do now."""
-    staff = _staff(_OUTER)
+    staff = staff_for(_OUTER)
     return queues.annotate(staff=_counted(staff), on_shift=_counted(staff.filter(_AT_WORK)))
 
 
@@ -38,7 +38,7 @@ def with_readers(queues: QuerySet[Queue]) -> QuerySet[Queue]:
     # As JSON: PostgreSQL makes no array of arrays that differ in length.
     return queues.annotate(
         readers=ArraySubquery(
-            _staff(_OUTER).values(listed=Func("languages", function="to_jsonb", output_field=JSONField())),
+            staff_for(_OUTER).values(listed=Func("languages", function="to_jsonb", output_field=JSONField())),
             output_field=ArrayField(JSONField()),
         )
     )
@@ -49,20 +49,20 @@ def reviewers_of(queue: Queue) -> QuerySet[Reviewer]:
 
     Each has ``is_away``, and ``at_work``: on shift, in hours as of the last sweep, and not away.
     """
-    demand = _Demand(queue=queue.pk, tenant=queue.tenant_id, skill=queue.skill_id, level=queue.skill_level)
-    return _staff(demand).annotate(is_away=_AWAY, at_work=ExpressionWrapper(_AT_WORK, BooleanField()))
+    demand = Demand(queue=queue.pk, tenant=queue.tenant_id, skill=queue.skill_id, level=queue.skill_level)
+    return staff_for(demand).annotate(is_away=_AWAY, at_work=ExpressionWrapper(_AT_WORK, BooleanField()))
 
 
 def fitting(entry: Entry) -> list[Reviewer]:
     """The reviewers who may have ``entry``, at work or not; one query."""
     people = reviewers_of(entry.queue).select_related("user")
     if entry.for_adjudicator:
-        people = people.filter(_ADJUDICATES)
+        people = people.filter(ADJUDICATES)
     return [one for one in people if one.user_id not in entry.excluded and reads(one.languages, entry.language)]
 
 
 @dataclass(frozen=True)
-class _Demand:
+class Demand:
     """What a queue asks of people: values of one queue, or references to the queues around a subquery."""
 
     queue: Any
@@ -71,7 +71,7 @@ class _Demand:
     level: Any
 
 
-_OUTER = _Demand(
+_OUTER = Demand(
     queue=OuterRef(OuterRef("pk")),
     tenant=OuterRef("tenant"),
     skill=OuterRef(OuterRef("skill")),
@@ -79,13 +79,13 @@ _OUTER = _Demand(
 )
 _AWAY = Exists(Membership.objects.away(Now()).filter(user=OuterRef("user"), tenant=OuterRef("tenant")))
 _settles = {"permission__codename": "adjudicate_case", "content_object": OuterRef("tenant")}
-_ADJUDICATES = Exists(TenantGroupPermission.objects.filter(group__user=OuterRef("user"), **_settles)) | Exists(
+ADJUDICATES = Exists(TenantGroupPermission.objects.filter(group__user=OuterRef("user"), **_settles)) | Exists(
     TenantUserPermission.objects.filter(user=OuterRef("user"), **_settles)
 )
 _AT_WORK = Q(is_on_shift=True, in_hours=True) & ~Q(_AWAY)
 
 
-def _staff(demand: _Demand) -> QuerySet[Reviewer]:
+def staff_for(demand: Demand) -> QuerySet[Reviewer]:
     user = OuterRef("user")
     work = {"permission__codename": "work_queue", "content_object": demand.queue}
     may_work = Exists(QueueGroupPermission.objects.filter(group__user=user, **work)) | Exists(

@@ -1,4 +1,5 @@
-"""What supervisors do with the cases of their queues: take back, give, hand over, spread. Each says who did it and why.
+"""What supervisors do with the cases of their queues: take back, give, hand over, spread, set another deadline. Each
+says who did it and why.
 
 Whoever loses a case keeps the text that they wrote; what they send after that is stale and changes nothing.
 """
@@ -6,7 +7,7 @@ Whoever loses a case keeps the text that they wrote; what they send after that i
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -14,16 +15,17 @@ from django.db.models import Q, QuerySet
 from guardian.shortcuts import get_objects_for_user
 
 from cases.clock import db_now
-from cases.errors import CountersignError
+from cases.errors import CountersignError, Stale
 from cases.models import CaseEvent, Tenant, User
 from cases.permissions import require
 from cases.services.events import record
 from cases.services.members import stand_in_of
 
 from ..balance import Piece, Worker, plan
-from ..errors import Unassignable
+from ..errors import DeadlineInvalid, Unassignable
 from ..models import Claim, Entry, Queue, Reviewer
 from .claims import free
+from .clocks import Rules, restart
 from .fitness import fitness_of, reads
 from .keeping import keep
 from .staffing import reviewers_of
@@ -31,6 +33,7 @@ from .staffing import reviewers_of
 GIVEN_FOR = timedelta(hours=4)  # How long a case stays with whom it was given to before it is anybody's again.
 MOST = 500  # cases of a queue that are spread at once, the most urgent first
 REASON_LENGTH = 500
+FURTHEST = timedelta(days=90)  # from now that a deadline can be set by hand
 
 
 @dataclass
@@ -136,6 +139,37 @@ def rebalance(queue_id: UUID, *, actor: User, reason: str) -> Moves:
     return moves
 
 
+@transaction.atomic
+def set_deadline(entry_id: UUID, due_at: datetime, *, actor: User, reason: str, seen: datetime | None = None) -> Entry:
+    """Give a waiting case another deadline, earlier or later, with its own clock; held or not, it stays where it is.
+
+    What the customer was promised does not change, and a deadline that was missed stays missed. ``seen`` is the one
+    that ``actor`` looked at. Raises ``DeadlineInvalid``, ``Stale`` where it has changed since, and ``Denied``.
+    """
+    entry = _locked(entry_id, actor)
+    if seen is not None and seen != entry.due_at:
+        raise Stale(f"The deadline has changed since: it is {entry.due_at:%d %b %H:%M} UTC now. Nothing was changed.")
+    now, reason, before = db_now(), reason.strip()[:REASON_LENGTH], entry.due_at
+    if not reason:
+        raise DeadlineInvalid("Say why in a few words. Nothing was changed.", pointer="/reason")
+    if entry.paused_at:
+        raise DeadlineInvalid(
+            f"The clock stands ({entry.pause_reason.lower()}) and moves the deadline when it goes on. Set it then; "
+            "nothing was changed.",
+            pointer="/due_at",
+        )
+    if not now < due_at <= now + FURTHEST:
+        raise DeadlineInvalid(
+            f"Choose a time from now on, at most {FURTHEST.days} days ahead. Nothing was changed.", pointer="/due_at"
+        )
+    restart(entry, Rules(entry.queue.sla_policy), due_at)
+    entry.moves_when_free = False  # That was for the deadline before; this one escalates by itself.
+    entry.save(update_fields=["due_at", "clock", "share_done", "next_step_at", "moves_when_free"])
+    words = {"was": before.isoformat(timespec="minutes"), "due_at": due_at.isoformat(timespec="minutes")}
+    record(entry.case, CaseEvent.Kind.DEADLINE_SET, actor, at=now, note=reason, queue=entry.queue.slug, **words)
+    return entry
+
+
 def _piece(entry: Entry, people: Sequence[Reviewer]) -> Piece:
     fits = frozenset(
         one.user_id
@@ -157,7 +191,14 @@ def _loads(tenant: Tenant, user_ids: Sequence[UUID]) -> Counter:
 def _locked(entry_id: UUID, actor: User) -> Entry:
     """The entry under its lock, of a queue that ``actor`` supervises. Raises ``Denied``, ``Entry.DoesNotExist``."""
     Entry.objects.select_for_update().only("pk").get(pk=entry_id)
-    links = ("queue__tenant", "case__tenant", "case__current_draft", "claimed_by", "kept_for")
+    links = (
+        "queue__tenant",
+        "queue__sla_policy__calendar",
+        "case__tenant",
+        "case__current_draft",
+        "claimed_by",
+        "kept_for",
+    )
     entry = Entry.objects.select_related(*links).get(pk=entry_id)
     require(actor, "supervise_queue", entry.queue)
     return entry

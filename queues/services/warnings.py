@@ -1,5 +1,6 @@
 """What is wrong with queues as they stand: nobody can work one, or no case can reach it."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
@@ -9,6 +10,7 @@ from ..reach import unreachable
 from ..routing import QueueFacts, primary
 from .placing import authority_codes, queue_facts, routed_queues
 from .staffing import with_readers, with_staff
+from .stranded import barred, languages_waiting, unread
 
 NAMED = 3  # A warning names so many queues or languages and counts the rest.
 
@@ -24,12 +26,12 @@ class QueueWarning(NamedTuple):
 def warnings_of(queues: Iterable[Queue]) -> dict[UUID, list[QueueWarning]]:
     """The warnings of ``queues``, by key; one that is in order has an empty list.
 
-    Three queries, however many they are and whatever tenants they belong to.
+    A fixed number of queries, however many they are and whatever tenants they belong to.
     """
-    staffed = with_readers(with_staff(Queue.objects.filter(pk__in=[queue.pk for queue in queues]))).select_related(
-        "skill"
-    )
-    found = {queue.pk: _of_people(queue) for queue in staffed}
+    staffed = list(with_readers(with_staff(Queue.objects.filter(pk__in=[queue.pk for queue in queues]))))
+    found = {queue.pk: staff_warnings(queue) for queue in staffed}
+    for key, warnings in case_warnings(staffed).items():
+        found[key] += warnings
     by_tenant: dict[UUID, list[Queue]] = {}
     for queue in routed_queues({queue.tenant_id for queue in staffed}):
         by_tenant.setdefault(queue.tenant_id, []).append(queue)
@@ -53,16 +55,39 @@ def staff_warnings(queue: Queue) -> list[QueueWarning]:
     return []
 
 
-def _of_people(queue: Queue) -> list[QueueWarning]:
-    warnings = staff_warnings(queue)
-    if queue.staff == 0:
-        return warnings
-    read = {primary(language) for languages in queue.readers for language in languages}
-    if all(queue.readers) and (unread := {primary(language) for language in queue.languages} - read):
-        words = _listed(sorted(unread))
-        text = f"Nobody who can work this queue reads {words}. Cases in such a language wait until somebody does."
-        warnings.append(QueueWarning("unread", f"nobody reads {words}", text))
-    return warnings
+def case_warnings(queues: Sequence[Queue]) -> dict[UUID, list[QueueWarning]]:
+    """Where cases wait that none of a queue's people may take, or would: per queue with people. ``queues`` are rows of
+    ``with_readers`` and ``with_staff``. Two queries."""
+    peopled = {queue.pk: queue for queue in queues if queue.staff}
+    waiting = languages_waiting(peopled)
+    found: dict[UUID, list[QueueWarning]] = {key: [] for key in peopled}
+    for key, queue in peopled.items():
+        named = {primary(language) for language in queue.languages}
+        if unknown := unread(named | waiting.get(key, set()), queue.readers):
+            found[key].append(nobody_reads(unknown, waiting.get(key, set())))
+    left = Counter(entry.queue_id for entry in barred(Queue.objects.filter(pk__in=peopled)))
+    for key, count in left.items():
+        found[key].append(nobody_left(count))
+    return found
+
+
+def nobody_reads(languages: Collection[str], waiting: Collection[str]) -> QueueWarning:
+    words = _listed(sorted(languages))
+    follows = "Cases in such a language wait until somebody does."
+    if wait := {*languages} & {*waiting}:
+        follows = f"Cases in {_listed(sorted(wait))} wait for that."
+    text = f"Nobody who can work this queue reads {words}. {follows}"
+    return QueueWarning("unread", f"nobody reads {words}", text)
+
+
+def nobody_left(count: int) -> QueueWarning:
+    """Everybody who could take these cases has voted on them, declined them or judged them before."""
+    cases, wait = ("1 case", "waits") if count == 1 else (f"{count} cases", "wait")
+    text = (
+        f"{cases} {wait} that nobody may take: all who could have voted, declined or decided before, or may not settle "
+        "a disagreement. Add a person to this queue."
+    )
+    return QueueWarning("stranded", f"{cases} nobody may take", text)
 
 
 def _of_routing(queues: Sequence[Queue], codes: Collection[str]) -> list[tuple[UUID, QueueWarning]]:

@@ -7,9 +7,10 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from config import embedded
 
@@ -33,6 +34,15 @@ class Size:
     deciders: int
     emptied: int
     breaks: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """One group of measurements, and the large databases without which it cannot run."""
+
+    name: str
+    measure: Callable[[], Iterable[Any]]  # of figures
+    needs: Collection[str] = ()
 
 
 FULL = Size(
@@ -122,39 +132,43 @@ def _measure(size: Size, url: str, logs: Path, *, only: Sequence[str] = (), answ
     land = ground.build(url, reviewers=size.reviewers)
     ground.fill_past(size.few, first=1)
     ground.fill_waiting(size.few, first=size.few + 1)
+    waiting, past = ground.WAITING, ground.PAST
+    parts = [
+        Part("claims in process", lambda: claiming.throughput(land, size.rounds), {waiting}),
+        Part("claims over HTTP", lambda: claiming.over_http(land, size.rounds, logs), {waiting}),
+        Part("claims beside a past", lambda: claiming.beside_a_past(land, size.blocks), {past}),
+        Part("claims of a specialist", lambda: claiming.of_a_specialist(land, size.blocks), {waiting}),
+        Part("an emptied queue", lambda: claiming.emptied(land, size.emptied), {waiting}),
+        Part("pages", lambda: pages.pages(land, size.loads), {waiting}),
+        Part("decide and next", lambda: going_on.going_on(land, size.decisions, logs), {waiting}),
+        Part("sweeps", lambda: sweeping.sweeps(land, size.due), {waiting}),
+        Part("intake over HTTP", lambda: taking_in.over_http(land, size.rounds, size.requests, logs)),
+        Part("intake in process", lambda: taking_in.switch_read(land, size.intakes)),
+        Part("shadow policies in an intake", lambda: shadowing.shadows_in_intake(land, size.intakes)),
+        Part("breakers", lambda: breaking.breakers(size.breaks, answers)),
+        Part("asking the switch", lambda: asking.in_process(land, size.intakes)),
+        Part("asking the switch over HTTP", lambda: asking.over_http(land, size.intakes, logs)),
+        Part("flips of the switch", lambda: flipping.flips(land, size.flips, size.deciders)),
+    ]
+    chosen = [part for part in parts if not only or any(word in part.name for word in only)]
+    needed = {name for part in chosen for name in part.needs}  # The large ones take minutes.
     first = 2 * size.few + 1
-    if not only:  # The large ones take minutes.
+    if waiting in needed:
         say(f"a copy with {size.waiting:,} waiting cases")
-        ground.copy(land, ground.WAITING)
-        with land.on(ground.WAITING):
+        ground.copy(land, waiting)
+        with land.on(waiting):
             ground.fill_waiting(size.waiting - size.few, first=first)
+    if past in needed:
         say(f"a copy with {size.past:,} past cases")
-        ground.copy(land, ground.PAST)
-        with land.on(ground.PAST):
+        ground.copy(land, past)
+        with land.on(past):
             ground.fill_past(size.past - size.few, first=first)
 
-    parts: list[tuple[str, Callable[[], Iterable[Figure]]]] = [
-        ("claims in process", lambda: claiming.throughput(land, size.rounds)),
-        ("claims over HTTP", lambda: claiming.over_http(land, size.rounds, logs)),
-        ("claims beside a past", lambda: claiming.beside_a_past(land, size.blocks)),
-        ("claims of a specialist", lambda: claiming.of_a_specialist(land, size.blocks)),
-        ("an emptied queue", lambda: claiming.emptied(land, size.emptied)),
-        ("pages", lambda: pages.pages(land, size.loads)),
-        ("decide and next", lambda: going_on.going_on(land, size.decisions, logs)),
-        ("sweeps", lambda: sweeping.sweeps(land, size.due)),
-        ("intake over HTTP", lambda: taking_in.over_http(land, size.rounds, size.requests, logs)),
-        ("intake in process", lambda: taking_in.switch_read(land, size.intakes)),
-        ("shadow policies in an intake", lambda: shadowing.shadows_in_intake(land, size.intakes)),
-        ("breakers", lambda: breaking.breakers(size.breaks, answers)),
-        ("asking the switch", lambda: asking.in_process(land, size.intakes)),
-        ("asking the switch over HTTP", lambda: asking.over_http(land, size.intakes, logs)),
-        ("flips of the switch", lambda: flipping.flips(land, size.flips, size.deciders)),
-    ]
     figures: list[Figure] = []
     try:
-        for name, measure in [part for part in parts if not only or any(word in part[0] for word in only)]:
-            say(name)
-            figures += measure()
+        for part in chosen:
+            say(part.name)
+            figures += part.measure()
         say("done")
     finally:  # What was measured before a failure or Ctrl-C is still worth reading.
         print("\n".join(table(figures)))

@@ -195,11 +195,11 @@ def test_two_sweeps_and_withdrawals_and_claims_at_once_never_wait_for_each_other
         with pretend_now(late):
             return lifecycle.resume_overdue_redrafts()
 
-    def sweep_deadlines() -> int:
-        from queues.services.deadlines import sweep_breaches
+    def sweep_late() -> int:
+        from queues.services.deadlines import sweep_deadlines
 
         with pretend_now(late):
-            return sweep_breaches()
+            return sweep_deadlines().missed
 
     def withdraw() -> None:
         for case in waiting[:12]:
@@ -215,7 +215,7 @@ def test_two_sweeps_and_withdrawals_and_claims_at_once_never_wait_for_each_other
                 claims.release(entry.case_id, user, entry.generation)
 
     results = in_parallel(
-        [sweep_drafts, sweep_drafts, sweep_deadlines, sweep_deadlines, withdraw, escalate]
+        [sweep_drafts, sweep_drafts, sweep_late, sweep_late, withdraw, escalate]
         + [lambda user=user: claim(user) for user in (world.reviewer, world.colleague)]
     )
     unexpected = [error for error in failures(results) if type(error).__name__ != "StaleClaim"]

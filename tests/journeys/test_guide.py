@@ -31,7 +31,7 @@ from cases.wire.intake import IntakeSerializer, PatternField
 from feedback.services import reviews
 from feedback.submission import Submission
 from queues.models import Entry
-from queues.services.deadlines import sweep_breaches
+from queues.services.deadlines import sweep_deadlines
 from tests.approvals.desks import Desk, make_desk, run_due
 from tests.approvals.till import Till
 from tests.worlds import SURE, World, make_world
@@ -170,7 +170,7 @@ def happenings(world: World) -> None:
         if verdict == "accept":
             lifecycle.reopen(entry.case_id, actor=world.supervisor, reason="appeal")
     Entry.objects.filter(breached_at=None).update(due_at=db_now())
-    sweep_breaches()
+    sweep_deadlines()
     switch.stop(switch.Scope(world.tenant, "billing"), actor=world.supervisor, reason="wrong prices")
     switch.resume(switch.Scope(world.tenant, "billing"), actor=world.supervisor, reason="right again")
 

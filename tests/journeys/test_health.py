@@ -14,9 +14,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from cases.clock import db_now, pretend_now
-from cases.models import Heartbeat, Notice
+from cases.models import CaseEvent, Delivery, Heartbeat, Notice, WebhookEndpoint
 from cases.services import heartbeats
 from cases.services.notices import News, tell
+from cases.signing import new_secret
 from cases.vocabulary import Role, Verdict
 from feedback.services import reviews
 from feedback.submission import Submission
@@ -96,6 +97,19 @@ def test_what_could_not_be_sent_is_a_caution(world):
     tell([News(world.tenant.pk, "sla.warn", "x", "k", [world.reviewer.pk])])
     Notice.objects.update(state=Notice.State.FAILED)
     assert health()[2]["cautions"] == ["Some notices could not be sent."]
+
+
+def test_an_event_that_nobody_delivers_is_red_and_says_since_when(world):
+    endpoint = WebhookEndpoint(tenant=world.tenant, url="https://example.com/hook", secret=new_secret())
+    endpoint.save_as(world.supervisor, "health")
+    case = world.submit()
+    event = case.events.get(kind=CaseEvent.Kind.OPENED)
+    status, problems, body = health(timedelta(minutes=3))
+    assert status == 503
+    assert any("Webhooks are not being sent" in problem for problem in problems)
+    assert body["figures"]["oldest_undelivered_event_at"] == event.at.isoformat()
+    Delivery.objects.update(state=Delivery.State.DELIVERED)
+    assert health()[2]["figures"]["oldest_undelivered_event_at"] is None
 
 
 def test_one_silent_worker_is_a_caution_and_none_alive_is_red(world):

@@ -68,6 +68,14 @@ def test_a_bad_body_names_its_field_and_changes_nothing(world, rita, verb, body,
     assert Entry.objects.get().claimed_by == world.reviewer
 
 
+def test_who_lost_their_claim_learns_that_first_and_nothing_of_who_else_is_there(world, rita):
+    path, generation = claimed(world, rita)
+    for colleague in ("carl@acme", "nobody"):
+        body = {"question": "?", "colleague": colleague, "generation": generation + 1}
+        answer = rita.post(f"{path}consult/", body)
+        assert (answer.status_code, answer.json()["code"]) == (412, "stale_generation")
+
+
 def test_a_question_is_listed_answered_and_the_case_comes_back(world, rita):
     carl = Caller(world.colleague, world.tenant)
     path, generation = claimed(world, rita)

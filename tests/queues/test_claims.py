@@ -1,32 +1,25 @@
-"""Claims: two people never hold the same case, and nobody's text is lost."""
+"""Which case a person is given next, and who is given none."""
 
-from collections import Counter
 from datetime import timedelta
-from itertools import pairwise
 
 import pytest
-from django.db import connection, transaction
 
 from cases.clock import db_now, pretend_now
 from cases.models import Membership, User
 from cases.models.people import system_actor
-from cases.permissions import Denied
 from cases.services import people
 from cases.vocabulary import Role, Verdict
-from feedback.models import Review, ReviewDraft
 from feedback.services import reviews
 from feedback.submission import Submission
-from queues.errors import AlreadyClaimed, AtCapacity, NotClaimed, NotFit, NotWaiting, StaleClaim
+from queues.errors import NotFit, NotWaiting
 from queues.models import Claim, Entry, Reviewer, ReviewerSkill, Skill
 from queues.services import claims
-from queues.services.claims import LEASE, claim, claim_next, heartbeat, release, return_lost
+from queues.services.claims import LEASE, claim, claim_next
 from queues.services.setup import create_queue
-from queues.services.supervision import take_back
-from tests.threads import failures, in_parallel
+from tests.queues.copies import multiply
 from tests.worlds import make_world
 
 ACCEPT = Submission(verdict=Verdict.ACCEPT)
-EDIT = Submission(verdict=Verdict.EDIT, final_answer="My own words.", notes="a note")
 
 
 @pytest.fixture
@@ -40,179 +33,6 @@ def profile(user: User) -> Reviewer:
 
 def change(user: User, **fields) -> None:
     Reviewer.objects.filter(user=user).update(**fields)
-
-
-# --- races -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.django_db(transaction=True)
-def test_thirty_two_people_claim_five_hundred_cases_and_each_goes_to_one():
-    world = make_world()
-    template = world.submit()
-    multiply(template, 499)
-    team = [world.person(f"reviewer{number}", Role.REVIEWER, reviews=True) for number in range(32)]
-    Reviewer.objects.update(capacity=1000)
-
-    def work(user: User) -> list[tuple]:
-        taken = []
-        while entry := claims._claim(claims.working(user, world.tenant), user):
-            taken.append((entry.case_id, entry.generation))
-        return taken
-
-    order = {case: place for place, case in enumerate(Entry.objects.by_urgency().values_list("case", flat=True))}
-    results = in_parallel([lambda user=user: work(user) for user in team])
-    assert not failures(results)
-    # Each claim passes over at most what the others are just taking, so that everybody's own go up but for that.
-    for pairs in results:
-        places = [order[case] for case, _ in pairs]
-        assert all(later > earlier - len(team) for earlier, later in pairwise(places))
-    taken = [pair for pairs in results for pair in pairs]
-    assert len(taken) == len({case for case, _ in taken}) == len({generation for _, generation in taken}) == 500
-    assert Claim.objects.count() == 500
-    held = Counter(Entry.objects.values_list("claimed_by", flat=True))
-    assert held == {user.pk: len(pairs) for user, pairs in zip(team, results, strict=True) if pairs}
-
-
-@pytest.mark.django_db(transaction=True)
-def test_races_for_one_case_one_lease_and_one_decision():
-    world = make_world()
-    case = world.submit()
-
-    # Everybody wants the same case: one has it.
-    wanted = in_parallel([lambda user=user: claim(case, user) for user in (world.reviewer, world.colleague) * 4])
-    refused = failures(wanted)
-    holders = {entry.claimed_by_id for entry in wanted if entry not in refused}
-    assert len(holders) == 1
-    assert all(isinstance(error, AlreadyClaimed) for error in refused), refused
-    assert Claim.objects.count() == 1
-
-    # The holder sends the same decision four times at once: one counts, the others are told.
-    entry = Entry.objects.get()
-    holder = User.objects.get(pk=entry.claimed_by_id)
-    sent = in_parallel([lambda: reviews.submit(case.pk, ACCEPT, actor=holder, generation=entry.generation)] * 4)
-    assert Review.objects.count() == 1
-    assert sorted(type(one).__name__ for one in sent) == ["Review", "StaleClaim", "StaleClaim", "StaleClaim"]
-
-    # A lease runs out while its holder decides and another one claims: either way one person's decision counts.
-    second = world.submit()
-    entry = claim(second, world.reviewer)
-
-    def sweep_and_take():
-        with pretend_now(db_now() + LEASE + timedelta(seconds=1)):
-            return_lost()
-        return claim_next(world.colleague)
-
-    def decide():
-        return reviews.submit(second.pk, EDIT, actor=world.reviewer, generation=entry.generation)
-
-    decided, taken = in_parallel([decide, sweep_and_take])
-    if isinstance(decided, Review):
-        assert taken is None
-    else:
-        assert isinstance(decided, StaleClaim), decided
-        assert ReviewDraft.objects.get(case=second).content.text["final_answer"] == "My own words."
-    assert Review.objects.filter(case=second).count() == isinstance(decided, Review)
-
-    # Two sweeps at once return each lost case once.
-    for _ in range(20):
-        world.submit()
-    change(world.reviewer, capacity=50)
-    fitness = claims.working(world.reviewer, world.tenant)
-    while claims._claim(fitness, world.reviewer):
-        pass
-    held = Entry.objects.held().filter(claimed_by=world.reviewer).count()
-
-    def sweep():
-        with pretend_now(db_now() + LEASE + timedelta(seconds=1)):
-            return return_lost()
-
-    counts = in_parallel([sweep] * 4)
-    assert not failures(counts)
-    assert sum(counts) == Entry.objects.waiting().count() >= held >= 20
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_claims_of_one_person_at_once_never_exceed_what_they_may_hold():
-    world = make_world()
-    multiply(world.submit(), 39)
-    change(world.reviewer, capacity=3)
-    cases = [entry.case for entry in Entry.objects.select_related("case__tenant")[:16]]
-    for case in cases[:2]:
-        claim(case, world.reviewer)
-    taken = in_parallel([lambda case=case: claim(case, world.reviewer) for case in cases[2:10]])
-    refused = failures(taken)
-    assert (len(taken) - len(refused), Entry.objects.held().count()) == (1, 3)
-    assert all(isinstance(error, AtCapacity) for error in refused), refused
-
-    # Whoever asks for the next case eight times at once holds one: each of the others finds it unfinished.
-    found = in_parallel([lambda: claim_next(world.colleague)] * 8)
-    assert not failures(found)
-    assert len({entry.pk for entry in found}) == Entry.objects.held().filter(claimed_by=world.colleague).count() == 1
-    assert sorted(Claim.objects.filter(user=world.reviewer).values_list("place", flat=True)) == [1, 2, 3]
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("languages", [[], ["en", "de"]])
-def test_a_claim_passes_over_what_others_are_just_taking_however_many_they_are(languages):
-    world = make_world()
-    multiply(world.submit(), 299)
-    change(world.reviewer, languages=languages)
-    order = list(Entry.objects.by_urgency().values_list("pk", flat=True))
-
-    def next_while_locked(count: int) -> Entry | None:
-        with transaction.atomic():
-            assert len(Entry.objects.select_for_update().filter(pk__in=order[:count])) == count
-            (entry,) = in_parallel([lambda: claim_next(world.reviewer)])
-        if entry is not None:
-            release(entry.case_id, world.reviewer, entry.generation)
-        return entry
-
-    for others in (0, 15, 16, 270):
-        assert next_while_locked(others).pk == order[others]
-    assert next_while_locked(300) is None
-
-
-def multiply(case, times: int) -> None:
-    """Copies of ``case`` with its entry, by SQL and past the services: many cases are slow to take in one by one."""
-    tables = ("cases_case", "queues_entry")
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TEMP TABLE copies AS SELECT gen_random_uuid() AS case_id, gen_random_uuid() AS content_id, "
-            "gen_random_uuid() AS draft_content_id, gen_random_uuid() AS draft_id, gen_random_uuid() AS entry_id "
-            "FROM generate_series(1, %s)",
-            [times],
-        )
-        copy(cursor, "cases_content", {"id": "content_id", "case_id": "copies.case_id"}, case.content_id)
-        copy(
-            cursor,
-            "cases_content",
-            {"id": "draft_content_id", "case_id": "copies.case_id"},
-            case.current_draft.content_id,
-        )
-        own = {"id": "copies.case_id", "content_id": "copies.content_id", "current_draft_id": "copies.draft_id"}
-        copy(cursor, tables[0], own, case.pk)
-        own = {"id": "copies.draft_id", "case_id": "copies.case_id", "content_id": "copies.draft_content_id"}
-        copy(cursor, "cases_draft", own, case.current_draft_id)
-        copy(
-            cursor,
-            tables[1],
-            {"id": "copies.entry_id", "case_id": "copies.case_id"},
-            Entry.objects.get(case=case).pk,
-        )
-        cursor.execute("DROP TABLE copies")
-
-
-def copy(cursor, table: str, own: dict[str, str], key) -> None:
-    cursor.execute(
-        "SELECT column_name FROM information_schema.columns WHERE table_name = %s AND is_generated = 'NEVER'", [table]
-    )
-    columns = [row[0] for row in cursor.fetchall()]
-    values = ", ".join(own.get(column, f't."{column}"') for column in columns)
-    names = ", ".join(f'"{column}"' for column in columns)
-    cursor.execute(f"INSERT INTO {table} ({names}) SELECT {values} FROM {table} t, copies WHERE t.id = %s", [key])
-
-
-# --- the next case ------------------------------------------------------------------------------------------------
 
 
 def test_ones_own_unfinished_case_comes_first(world):
@@ -412,109 +232,3 @@ def test_a_case_that_is_paused_decided_or_unknown_does_not_wait(world):
         with pytest.raises(NotWaiting):
             claim(case, world.colleague)
     assert claim_next(world.colleague) is None
-
-
-# --- leases and generations ----------------------------------------------------------------------------------------
-
-
-def test_a_heartbeat_renews_the_lease_and_a_stale_one_does_not(world):
-    world.submit()
-    entry = world.claim()
-    with pretend_now(db_now() + timedelta(minutes=10)):
-        assert heartbeat(entry.case_id, world.reviewer, entry.generation) > entry.lease_expires_at
-    for user, generation in ((world.reviewer, entry.generation + 1), (world.colleague, entry.generation)):
-        with pytest.raises(StaleClaim):
-            heartbeat(entry.case_id, user, generation)
-
-
-def test_a_stale_submit_changes_nothing_and_keeps_the_text(world):
-    case = world.submit()
-    entry = world.claim()
-    with pytest.raises(StaleClaim) as refused:
-        reviews.submit(case.pk, EDIT, actor=world.reviewer, generation=entry.generation + 1)
-    assert refused.value.status == 412
-    assert "text was kept" in refused.value.message
-    assert not Review.objects.exists()
-    assert ReviewDraft.objects.get(case=case, reviewer=world.reviewer).content.text == EDIT.texts() | {
-        "verdict": "edit",
-        "final_decision": "",
-        "reason_code": "",
-    }
-
-
-def test_kept_text_is_the_last_one_and_goes_when_its_writer_decides(world):
-    case = world.submit()
-    entry = world.claim()
-    for words in ("first", "second"):
-        written = Submission(verdict=Verdict.EDIT, final_answer=words)
-        with pytest.raises(StaleClaim):
-            reviews.submit(case.pk, written, actor=world.reviewer, generation=99_999)
-    assert ReviewDraft.objects.get().content.text["final_answer"] == "second"
-    reviews.submit(case.pk, EDIT, actor=world.reviewer, generation=entry.generation)
-    assert not ReviewDraft.objects.exists()
-
-
-def test_a_case_that_nobody_ever_claimed_is_taken_before_it_is_decided(world):
-    case = world.submit()
-    with pytest.raises(NotClaimed):
-        reviews.submit(case.pk, ACCEPT, actor=world.reviewer, generation=1)
-
-
-def test_a_lost_lease_returns_to_the_queue_and_its_old_holder_is_stale(world):
-    case = world.submit()
-    lost = world.claim()
-    assert return_lost() == 0
-    with pretend_now(lost.lease_expires_at + timedelta(seconds=1)):
-        assert return_lost() == 1
-    assert Claim.objects.get(generation=lost.generation).end == Claim.End.LOST
-    taken = world.claim(world.colleague)
-    assert (taken.case_id, taken.generation > lost.generation) == (case.pk, True)
-    with pytest.raises(StaleClaim):
-        reviews.submit(case.pk, EDIT, actor=world.reviewer, generation=lost.generation)
-    assert ReviewDraft.objects.get().reviewer == world.reviewer
-    assert reviews.submit(case.pk, ACCEPT, actor=world.colleague, generation=taken.generation).reviewer == (
-        world.colleague
-    )
-
-
-def test_a_lease_that_has_run_out_counts_until_somebody_returns_it(world):
-    case = world.submit()
-    entry = world.claim()
-    with pretend_now(entry.lease_expires_at + timedelta(hours=1)):
-        assert reviews.submit(case.pk, ACCEPT, actor=world.reviewer, generation=entry.generation)
-
-
-def test_a_generation_never_returns(world):
-    world.submit()
-    seen = []
-    for _ in range(3):
-        entry = world.claim()
-        seen.append(entry.generation)
-        release(entry.case_id, world.reviewer, entry.generation)
-    assert seen == sorted(set(seen))
-
-
-def test_a_released_case_keeps_its_place_and_its_deadline(world):
-    first, _ = world.submit(), world.submit()
-    entry = world.claim()
-    release(entry.case_id, world.reviewer, entry.generation)
-    assert Claim.objects.get(generation=entry.generation).end == Claim.End.RELEASED
-    again = world.claim(world.colleague)
-    assert (again.case_id, again.due_at) == (first.pk, entry.due_at)
-    with pytest.raises(StaleClaim):
-        release(entry.case_id, world.reviewer, entry.generation)
-
-
-def test_a_supervisor_takes_a_case_back_and_nobody_else_does(world):
-    world.submit()
-    entry = world.claim()
-    for actor in (world.colleague, world.compliance, world.service, make_world("other").supervisor):
-        with pytest.raises(Denied):
-            take_back(entry.pk, actor=actor)
-    take_back(entry.pk, actor=world.supervisor)
-    assert Entry.objects.get().claimed_by is None
-    ended = Claim.objects.get()
-    assert (ended.end, ended.ended_by) == (Claim.End.TAKEN, world.supervisor)
-    with pytest.raises(StaleClaim):
-        heartbeat(entry.case_id, world.reviewer, entry.generation)
-    take_back(entry.pk, actor=world.supervisor)

@@ -12,7 +12,7 @@ from feedback.services import reviews
 from feedback.submission import Submission
 from queues.models import Entry
 from queues.services import claims, deadlines
-from queues.services.deadlines import sweep_breaches
+from queues.services.deadlines import sweep_deadlines
 from queues.services.setup import create_queue
 from tests.threads import failures, in_parallel
 from tests.worlds import SURE, make_world
@@ -44,12 +44,12 @@ def urgent(world):
 
 def sweep() -> int:
     with pretend_now(db_now() + LATER):
-        return sweep_breaches()
+        return sweep_deadlines().missed
 
 
 def test_a_missed_deadline_is_marked_and_said_once(world):
     case = world.submit()
-    assert sweep_breaches() == 0
+    assert sweep_deadlines().missed == 0
     assert sweep() == 1
     assert sweep() == 0
     event = case.events.get(kind=BREACHED)

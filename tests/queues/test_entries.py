@@ -14,7 +14,7 @@ from cases.wire.intake import parse_draft
 from feedback.services import reviews
 from feedback.submission import Submission
 from queues.models import BusinessCalendar, Claim, Entry, Passage, Queue
-from queues.services import claims
+from queues.services import asides, claims, consults
 from queues.services.clocks import MAX_PAUSE_SHIFT
 from queues.services.health import queue_health
 from queues.services.setup import QueueInvalid, create_queue, save_queue
@@ -208,11 +208,18 @@ def test_the_health_of_a_queue_counts_what_waits_is_held_is_due_and_is_overdue(w
     for extra in ({}, {"sla_deadline": soon}, {"sla_deadline": late}):
         world.submit(**extra)
     claims.claim(first, world.reviewer)
+    snoozed, asked = world.submit(), world.submit()
+    entry = claims.claim(snoozed, world.reviewer)
+    asides.snooze(snoozed.pk, world.reviewer, entry.generation, until=db_now() + timedelta(hours=1))
+    entry = claims.claim(asked, world.reviewer)
+    consults.ask(asked.pk, world.reviewer, entry.generation, colleague=world.colleague, question="May I?")
     make_world("other").submit()
     (health,) = queue_health(type(world.tenant).objects.filter(pk=world.tenant.pk))
-    assert {name: health[name] for name in ("waiting", "held", "due_soon", "breached")} == {
+    assert {name: health[name] for name in ("waiting", "held", "kept", "paused", "due_soon", "breached")} == {
         "waiting": 3,
         "held": 1,
+        "kept": 1,
+        "paused": 1,
         "due_soon": 1,
         "breached": 1,
     }

@@ -18,15 +18,15 @@ from django.utils import timezone
 from cases.clock import db_now, pretend_now
 from cases.models import CaseEvent, Notice
 from cases.models.people import system_actor
-from cases.permissions import Denied
 from cases.services import intake
 from cases.vocabulary import Verdict
 from cases.wire.intake import parse_draft
 from feedback.services import reviews
 from feedback.submission import Submission
+from queues import tasks
 from queues.models import BusinessCalendar, Entry, SlaStep, StepFired
-from queues.services import claims, deadlines
-from queues.services.deadlines import look_anew, set_deadline, sweep_deadlines
+from queues.services import asides, claims, deadlines, sweeping
+from queues.services.deadlines import look_anew, sweep_deadlines
 from queues.services.setup import create_queue
 from queues.steps import StepKind
 from tests.threads import failures, in_parallel
@@ -121,11 +121,15 @@ def test_the_workers_own_clock_does_not_matter(world, monkeypatch):
     world.queue.sla_policy.amount, world.queue.sla_policy.unit = 10, "minutes"
     world.queue.sla_policy.save_as(system_actor())
     case = world.submit()
-    ahead = time.time() + 600
-    monkeypatch.setattr(time, "time", lambda: ahead)
-    monkeypatch.setattr(timezone, "now", lambda: db_now() + timedelta(minutes=10))
-    assert sweep_deadlines().looked_at == 0
+    now = time.time()
+    for minutes in (10, -10):
+        monkeypatch.setattr(time, "time", lambda off=minutes: now + off * 60)
+        monkeypatch.setattr(timezone, "now", lambda off=minutes: db_now() + timedelta(minutes=off))
+        assert sweep_deadlines().looked_at == 0, "neither early"
     assert taken(case) == []
+    Entry.objects.update(due_at=db_now(), clock_started_at=db_now() - timedelta(minutes=10), next_step_at=db_now())
+    assert (sweep_deadlines().looked_at, sweep_deadlines().looked_at) == (1, 0)
+    assert taken(case) == STANDARD, "nor late, nor twice"
 
 
 def test_a_policy_goes_by_its_own_steps_and_a_change_reaches_what_waits_already(world):
@@ -199,21 +203,6 @@ def test_a_pause_over_closed_hours_moves_no_business_deadline(world):
     assert due == nine + timedelta(days=1, hours=1), "four hours, three of them on the first day"
     pause(world, case, hours=20, at_hours=4)  # From 13:00 to 9:00.
     assert Entry.objects.get(case=case).due_at == due
-
-
-def test_another_deadline_has_a_clock_of_its_own(world):
-    case = world.submit()
-    sweep_after(2.1)
-    entry = Entry.objects.get(case=case)
-    with pytest.raises(Denied), transaction.atomic():
-        set_deadline(entry.pk, entry.due_at, actor=world.reviewer)
-    later = set_deadline(entry.pk, entry.due_at + 4 * HOUR, actor=world.supervisor)
-    assert later.next_step_at == entry.entered_at + 4 * HOUR
-    sweep_after(4.1)
-    assert taken(case) == [STANDARD[0], STANDARD[0]]
-    set_deadline(entry.pk, entry.entered_at + HOUR, actor=world.supervisor)
-    sweep_after(1.1)
-    assert Counter(taken(case)) == Counter([*STANDARD, STANDARD[0], STANDARD[0]])
 
 
 def test_an_undone_decision_goes_on_with_its_clock(world):
@@ -362,6 +351,35 @@ def test_a_worker_killed_in_the_middle_of_a_sweep_takes_nothing_and_the_next_tak
     )
     assert "Entries looked at: 5" in done.stdout and "5 × escalate" in done.stdout
     assert [taken(case) for case in cases] == [STANDARD] * 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_sweep_of_the_beat_runs_outside_of_any_transaction_of_its_caller():
+    world = make_world()
+    case = world.submit()
+    entry = claims.claim(case, world.reviewer)
+    until = db_now() + HOUR
+    asides.snooze(case.pk, world.reviewer, entry.generation, until=until)
+    with pretend_now(until + claims.LEASE + HOUR):
+        done = sweeping.sweep()
+    assert (done.kept, done.deadlines.looked_at) == (1, 1)
+    tasks.sweep()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_part_of_the_sweep_that_fails_keeps_no_deadline_waiting():
+    world = make_world()
+    case = world.submit()
+    rename = "ALTER TABLE queues_consultation{} RENAME TO queues_consultation{}"
+    with connection.cursor() as cursor:
+        cursor.execute(rename.format("", "_away"))
+        try:
+            with pretend_now(db_now() + 4.1 * HOUR), pytest.raises(ExceptionGroup) as faults:
+                sweeping.sweep()
+        finally:
+            cursor.execute(rename.format("_away", ""))
+    assert len(faults.value.exceptions) == 1
+    assert taken(case) == STANDARD
 
 
 def test_database() -> str:

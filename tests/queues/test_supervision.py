@@ -150,7 +150,7 @@ def test_the_floor_takes_the_same_queries_however_much_is_held(world, count, dja
     Reviewer.objects.update(capacity=20)
     for entry in Entry.objects.all():
         claim(entry.case, world.reviewer)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(7):
         floor = floor_of(world.supervisor)
     assert {str(person.reviewer.user): len(person.has) for person in floor.people} == {"Rita": count, "Carl": 0}
     assert floor_of(make_world("outer").supervisor).people[0].has == []

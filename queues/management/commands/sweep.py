@@ -1,22 +1,27 @@
-"""One sweep over leases and deadlines by hand, as the beat would have it run."""
+"""One sweep over all that waits by hand, as the beat would have it run."""
 
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from queues.services.claims import return_lost
-from queues.services.deadlines import sweep_deadlines
+from queues.services.sweeping import sweep
 
 
 class Command(BaseCommand):
-    help = "Return lost leases, mark missed deadlines and take the due steps of every SLA, once, now."
+    help = (
+        "Return lost leases and what is set aside, end questions that nobody answered, mark missed deadlines and take "
+        "the due steps of every SLA, once, now."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        returned = return_lost()
-        swept = sweep_deadlines()
+        done = sweep()
+        swept = done.deadlines
         steps = ", ".join(f"{count} × {kind.label}" for kind, count in swept.steps.items()) or "none"
         self.stdout.write(
-            f"Leases returned: {returned}\n"
+            f"Leases returned: {done.leases}\n"
+            f"Questions lapsed: {done.questions}\n"
+            f"Kept cases returned: {done.kept}\n"
+            f"Skipped cases offered again: {done.passed}\n"
             f"Entries looked at: {swept.looked_at}\n"
             f"Deadlines newly missed: {swept.missed}\n"
             f"Moved to another queue: {swept.moved}\n"
