@@ -25,6 +25,7 @@ MENU = (
     ("Automation", "admin:cases_automationswitch_changelist", "view_automation"),
     ("Insights", "admin:insights", "view_metrics"),
     ("Exports", "admin:feedback_export_changelist", "export_data"),
+    ("Seals", "admin:cases_seal_changelist", "view_audit"),
     ("Health", "admin:health", "change_queue"),
 )
 

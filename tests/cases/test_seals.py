@@ -272,7 +272,7 @@ def test_a_key_is_private_and_never_written_over(tmp_path, capsys):
     assert path.stat().st_mode & 0o077 == 0
     said, written = capsys.readouterr().out, path.read_bytes()
     assert (tmp_path / "key.pem.trusted").read_text().strip() in said
-    with pytest.raises(CommandError, match="left as it was"):
+    with pytest.raises(CommandError, match="left as it is"):
         call_command("audit_key", str(path))
     assert path.read_bytes() == written
 
