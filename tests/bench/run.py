@@ -32,6 +32,7 @@ class Size:
     flips: int
     emptied: int
     breaks: int
+    sealed: int
 
 
 FULL = Size(
@@ -49,6 +50,7 @@ FULL = Size(
     flips=500,
     emptied=10_000,
     breaks=200,
+    sealed=1_000_000,
 )
 QUICK = Size(
     few=100,
@@ -65,6 +67,7 @@ QUICK = Size(
     flips=10,
     emptied=200,
     breaks=2,
+    sealed=2_000,
 )
 
 
@@ -107,7 +110,7 @@ def _measure(size: Size, url: str, logs: Path, *, only: Sequence[str] = (), answ
     import django
 
     django.setup()
-    from . import breaking, claiming, flipping, going_on, ground, pages, shadowing, sweeping, taking_in
+    from . import breaking, claiming, flipping, going_on, ground, pages, seals, shadowing, sweeping, taking_in
     from .figures import Figure, table
 
     began = time.monotonic()
@@ -144,6 +147,7 @@ def _measure(size: Size, url: str, logs: Path, *, only: Sequence[str] = (), answ
         ("shadow policies in an intake", lambda: shadowing.shadows_in_intake(land, size.intakes)),
         ("breakers", lambda: breaking.breakers(size.breaks, answers)),
         ("asking the switch", lambda: flipping.asking(land, size.intakes)),
+        ("seals", lambda: seals.sealing_costs(land, size.intakes, size.sealed)),
         ("flips of the switch", lambda: flipping.flips(land, size.flips)),
     ]
     figures: list[Figure] = []
