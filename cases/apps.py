@@ -10,6 +10,7 @@ class CasesConfig(AppConfig):
         from django.db.models.signals import post_migrate
         from simple_history.signals import pre_create_historical_record
 
+        from . import checks  # noqa: F401
         from .history import stamp_request
         from .services import access
         from .services.people import ensure_system_actor

@@ -2,15 +2,19 @@
 
 from celery import shared_task
 
+from . import audit_keys
 from .services import (
     breakers,
     customer_notices,
     customer_sending,
     deliveries,
+    head_publishing,
     heartbeats,
     lifecycle,
     notices,
     recalls,
+    seal_rounds,
+    sealing,
     selftest,
 )
 from .wire import idempotency
@@ -44,6 +48,26 @@ def test_the_switch() -> None:
 def sweep_breakers() -> None:
     """Breakers read on from their marks. Runs by beat."""
     breakers.sweep(seconds=40)
+
+
+@shared_task
+def seal_audit() -> None:
+    """Seal what was committed since the last seal, where this installation has a key. Runs by beat."""
+    if audit_keys.is_set():
+        sealing.seal_due(seconds=40)
+
+
+@shared_task
+def verify_audit() -> None:
+    """Read on in the day's verification of the seals, if it is not through. Runs by beat."""
+    if audit_keys.is_set():
+        seal_rounds.go_on(seconds=40)
+
+
+@shared_task
+def publish_heads() -> None:
+    """Publish the newest head to everybody whose time has come. Runs by beat."""
+    head_publishing.publish_due()
 
 
 @shared_task

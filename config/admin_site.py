@@ -30,6 +30,7 @@ MENU = (
     ("Exports", "admin:feedback_export_changelist", "export_data"),
     ("Changes", "admin:cases_changerequest_changelist", "view_audit"),
     ("Sign-ins", "admin:cases_accessevent_changelist", "view_audit"),
+    ("Seals", "admin:cases_seal_changelist", "view_audit"),
     ("Health", "admin:health", "change_queue"),
 )
 

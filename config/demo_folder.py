@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from cases import audit_keys
 from config import servers
 
 MARKER = "made-by-countersign-demo"
@@ -62,6 +63,13 @@ class DemoFolder:
         if not path.exists():
             write_privately(path, secrets.token_urlsafe(50))
         return path.read_text().strip()
+
+    def audit_key(self) -> Path:
+        """The key that signs the demo's seals, made at the first start. For real it stands on another machine."""
+        path = self.path / "audit.pem"
+        if not path.exists():
+            audit_keys.make(path)
+        return path
 
     def kept_port(self, name: str) -> int:
         """The port that ``keep_port`` wrote, or 0: any."""

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, connection
@@ -25,7 +26,7 @@ from cases.admin.wording import span_words
 from cases.clock import db_now
 from cases.models import Case
 from cases.rights import rights_of
-from cases.services import breakers, customer_sending, heartbeats, notices, selftest
+from cases.services import breakers, customer_sending, database_roles, heartbeats, notices, sealing, selftest
 from cases.services.deliveries import backlog
 from cases.states import State
 from feedback.services import weekly
@@ -116,6 +117,8 @@ def _checks(now: datetime) -> Iterator[Check]:
     yield _weekly(now)
     yield _switch(now)
     yield _breakers(now)
+    yield _seals(now)
+    yield _audit_tables()
 
 
 def _last_sweep(now: datetime) -> Check:
@@ -263,6 +266,26 @@ def _breakers(now: datetime) -> Check:
 def _sentences(*found: tuple[int, str]) -> str:
     """What is said of the counts that are not 0."""
     return " ".join(words for count, words in found if count)
+
+
+def _seals(now: datetime) -> Check:
+    found = sealing.standing(now)
+    return Check(
+        "Seals of the audit trail",
+        found.words,
+        found.problem,
+        found.caution,
+        link=reverse("admin:cases_seal_changelist"),
+        figures={"seals": found.seals},
+    )
+
+
+def _audit_tables() -> Check:
+    """In the demo and in tests the application owns its tables; for real it must not."""
+    can = database_roles.what_the_application_could()
+    words = "only added to" if not can else "could be altered by the application"
+    caution = "The application's database role could alter its own audit tables." if can else ""
+    return Check("Audit tables", words, caution="" if settings.INSECURE_HTTP else caution)
 
 
 def _counted(count: int) -> str:

@@ -168,6 +168,9 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-recalls": {"task": "cases.tasks.sweep_recalls", "schedule": 15.0},
     "sweep-breakers": {"task": "cases.tasks.sweep_breakers", "schedule": 15.0},
     "test-the-switch": {"task": "cases.tasks.test_the_switch", "schedule": 15.0},
+    "seal-audit": {"task": "cases.tasks.seal_audit", "schedule": 60.0},
+    "verify-audit": {"task": "cases.tasks.verify_audit", "schedule": 300.0},
+    "publish-heads": {"task": "cases.tasks.publish_heads", "schedule": 600.0},
     "purge-keys": {"task": "cases.tasks.purge_keys", "schedule": 3600.0},
     "sweep-actions": {"task": "approvals.tasks.sweep", "schedule": 15.0},
     "run-action-jobs": {"task": "approvals.tasks.run_jobs", "schedule": 5.0},
@@ -185,6 +188,19 @@ elif options := os.environ.get("EXPORTS_STORAGE_OPTIONS", ""):
     EXPORTS_STORAGE["OPTIONS"] = json.loads(options)
 
 EXPORT_SCRATCH = DATA_DIR / "unfinished-exports"  # Local disk: files grow here and reach the storage whole.
+
+# --- seals over the audit trail, see docs/production.md ---------------------------------------------------------------
+
+AUDIT_SIGNING_KEY = os.environ.get("AUDIT_SIGNING_KEY", "")  # The private key's path or its PEM; for who seals.
+AUDIT_TRUSTED_KEYS = os.environ.get(
+    "AUDIT_TRUSTED_KEYS", ""
+)  # The list of public keys, old ones too, for who verifies.
+# Where heads are published as files: best a place where this installation may add files and not change them.
+AUDIT_HEADS_STORAGE = {"BACKEND": os.environ.get("AUDIT_HEADS_STORAGE", "") or "cases.head_folder.HeadFolder"}
+if AUDIT_HEADS_STORAGE["BACKEND"] == "cases.head_folder.HeadFolder":
+    AUDIT_HEADS_STORAGE["OPTIONS"] = {"location": os.environ.get("AUDIT_HEADS_FOLDER", "") or DATA_DIR / "audit-heads"}
+elif options := os.environ.get("AUDIT_HEADS_STORAGE_OPTIONS", ""):
+    AUDIT_HEADS_STORAGE["OPTIONS"] = json.loads(options)
 
 # --- people ------------------------------------------------------------------------------------------------------
 
@@ -363,6 +379,7 @@ WHITENOISE_USE_FINDERS = INSECURE_HTTP
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "exports": EXPORTS_STORAGE,
+    "audit-heads": AUDIT_HEADS_STORAGE,
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if INSECURE_HTTP

@@ -122,6 +122,7 @@ class Supervisor:
             "COUNTERSIGN_INSECURE_HTTP": "1",
             "COUNTERSIGN_DATA": str(self.folder.path),
             "PUBLIC_URL": self.url,
+            "AUDIT_SIGNING_KEY": os.environ.get("AUDIT_SIGNING_KEY") or str(self.folder.audit_key()),
         }
         self._tell()
 

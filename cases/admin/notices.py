@@ -35,7 +35,7 @@ class ChannelForm(TrackedForm):
     hears = LinesField(
         required=False,
         rows=3,
-        help_text="Kinds of notices, one a line: sla.warn, sla.notify, sla.escalate. Empty: all.",
+        help_text="Kinds of notices, one a line: sla.warn, sla.notify, sla.escalate, audit.head. Empty: all.",
     )
 
     def clean_new_url(self) -> str:

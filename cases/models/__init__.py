@@ -17,6 +17,7 @@ from .outbox import Delivery, WebhookEndpoint
 from .people import Membership, TenantGroupPermission, TenantUserPermission, User
 from .policies import Policy, PolicyVersion, RuleFailure, TriggerCondition
 from .recalls import RecallRun
+from .seals import HeadReceipt, Seal, SealedTable, SealPublishing, SealShape, SealVerification
 from .selftest import SelfTest
 from .switch import AutomationSwitch, ResumeRequest
 from .tenants import Tenant
@@ -42,6 +43,7 @@ __all__ = [
     "Delivery",
     "Denial",
     "Draft",
+    "HeadReceipt",
     "Heartbeat",
     "IdempotencyKey",
     "InterimTemplate",
@@ -55,6 +57,11 @@ __all__ = [
     "Release",
     "ResumeRequest",
     "RuleFailure",
+    "Seal",
+    "SealPublishing",
+    "SealShape",
+    "SealVerification",
+    "SealedTable",
     "SelfTest",
     "Tenant",
     "TenantGroupPermission",

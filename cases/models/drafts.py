@@ -3,6 +3,7 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from ..history import XactIdField
 from ..ids import new_id
 from ..vocabulary import Route, Trigger
 from .tenants import Tenant
@@ -66,6 +67,7 @@ class Draft(models.Model):
     content = models.OneToOneField("cases.Content", on_delete=models.PROTECT, related_name="+")
     content_digest = models.BinaryField()
     created_at = models.DateTimeField()
+    xid = XactIdField()
 
     class Meta:
         default_permissions = ()

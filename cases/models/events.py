@@ -62,6 +62,8 @@ class CaseEvent(models.Model):
         EXPORT_FAILED = "export.failed", "Export failed"
         EXPORT_DOWNLOADED = "export.downloaded", "Export downloaded"
         EXPORT_PUSHED = "export.pushed", "Export pushed to another system"
+        AUDIT_HEAD = "audit.head", "Head of the audit trail published"
+        AUDIT_EXPORTED = "audit.exported", "Part of the audit trail exported"
 
     # Told to people in the timeline, and to nobody else.
     INTERNAL = frozenset(
@@ -98,6 +100,7 @@ class CaseEvent(models.Model):
             Kind.EXPORT_FAILED,
             Kind.EXPORT_DOWNLOADED,
             Kind.EXPORT_PUSHED,
+            Kind.AUDIT_EXPORTED,
         }
     )
 

@@ -199,6 +199,7 @@ class RuleFailure(models.Model):
     condition = models.CharField(max_length=60)
     cause = models.CharField(max_length=300)
     at = models.DateTimeField()
+    xid = XactIdField()
 
     class Meta:
         default_permissions = ()

@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from ..history import XactIdField
+
 
 class SelfTest(models.Model):
     """Append-only: one run. ``seconds`` is its time, ``stop_seconds`` that from the click to the stop's commit."""
@@ -12,6 +14,7 @@ class SelfTest(models.Model):
     finding = models.CharField(max_length=300)
     seconds = models.FloatField()
     stop_seconds = models.FloatField(null=True)
+    xid = XactIdField()
 
     class Meta:
         default_permissions = ()

@@ -25,7 +25,7 @@ from cases.models.people import system_actor
 from cases.services import intake, lifecycle, switch
 from cases.vocabulary import Role, Route, Verdict
 from cases.wire.intake import parse_draft, parse_intake
-from config.demo import accounts, automation, floor
+from config.demo import accounts, automation, floor, sealed
 from config.demo.acme import ACME
 from config.demo.ledger_link import LedgerLink, follow
 from config.demo.skylark import SKYLARK
@@ -82,6 +82,7 @@ def load(path: Path, *, progress: Progress = lambda done, total: None) -> bool:
         else:
             _live(people, progress)
         accounts.write(path, accounts.issue(people, PLANS))
+    sealed.seal_and_publish()
     return True
 
 
@@ -93,6 +94,7 @@ def _live(people: Iterable[accounts.Account], progress: Progress) -> None:
             tenants = {plan.slug: set_up(plan, users, actor=actor) for plan in PLANS}
             for tenant in tenants.values():
                 automation.dress(tenant, actor)
+            sealed.wish_for_heads(tenants.values(), actor)
             switch.resume(switch.Scope(), actor=users[accounts.ADMINISTRATOR], reason=GOES_LIVE)
         days = Days(now, users)
         for plan in PLANS:

@@ -6,6 +6,7 @@ What an export holds is fixed in the transaction that makes its row; its files a
 from django.db import models
 from django.db.models import Q
 
+from cases.history import XactIdField
 from cases.ids import new_id, to_wire
 from cases.models import Tenant
 
@@ -72,6 +73,7 @@ class ExportedOverride(models.Model):
     export = models.ForeignKey(WeeklyExport, on_delete=models.PROTECT, related_name="overrides")
     review = models.OneToOneField("feedback.Review", on_delete=models.PROTECT, related_name="exported")
     label = models.CharField(max_length=16, choices=Label, blank=True, default="")
+    xid = XactIdField()
 
     class Meta:
         default_permissions = ()
@@ -89,6 +91,7 @@ class ExportedLabel(models.Model):
     override = models.ForeignKey(ExportedOverride, on_delete=models.PROTECT, related_name="later_labels")
     was = models.CharField(max_length=16, choices=Label, blank=True, default="")
     label = models.CharField(max_length=16, choices=Label, blank=True, default="")
+    xid = XactIdField()
 
     class Meta:
         default_permissions = ()

@@ -34,6 +34,7 @@ class Size:
     deciders: int
     emptied: int
     breaks: int
+    sealed: int
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ FULL = Size(
     deciders=8,
     emptied=10_000,
     breaks=200,
+    sealed=1_000_000,
 )
 QUICK = Size(
     few=100,
@@ -78,6 +80,7 @@ QUICK = Size(
     deciders=2,
     emptied=200,
     breaks=2,
+    sealed=2_000,
 )
 
 
@@ -120,7 +123,7 @@ def _measure(size: Size, url: str, logs: Path, *, only: Sequence[str] = (), answ
     import django
 
     django.setup()
-    from . import asking, breaking, claiming, flipping, going_on, ground, pages, shadowing, sweeping, taking_in
+    from . import asking, breaking, claiming, flipping, going_on, ground, pages, seals, shadowing, sweeping, taking_in
     from .figures import Figure, table
 
     began = time.monotonic()
@@ -148,6 +151,7 @@ def _measure(size: Size, url: str, logs: Path, *, only: Sequence[str] = (), answ
         Part("breakers", lambda: breaking.breakers(size.breaks, answers)),
         Part("asking the switch", lambda: asking.in_process(land, size.intakes)),
         Part("asking the switch over HTTP", lambda: asking.over_http(land, size.intakes, logs)),
+        Part("seals", lambda: seals.sealing_costs(land, size.intakes, size.sealed)),
         Part("flips of the switch", lambda: flipping.flips(land, size.flips, size.deciders)),
     ]
     chosen = [part for part in parts if not only or any(word in part.name for word in only)]

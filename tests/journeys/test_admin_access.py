@@ -28,6 +28,7 @@ from cases.models import (
     NoticeChannel,
     Policy,
     PolicyVersion,
+    SealPublishing,
     Tenant,
     User,
     WebhookEndpoint,
@@ -99,6 +100,8 @@ def furnish(world: World) -> dict[type[Model], Any]:
         requested_at=export.requested_at,
         next_attempt_at=export.requested_at,
     )
+    publishing = SealPublishing(tenant=tenant)
+    publishing.save_as(system, "created")
     rules = CustomerNoticeSettings(tenant=tenant, is_on=True)
     rules.save_as(system, "created")
     text = CustomerTemplate(tenant=tenant, occasion="received", subject="{company}", text=f"{tenant.slug} {{opt_out}}")
@@ -106,6 +109,7 @@ def furnish(world: World) -> dict[type[Model], Any]:
     world.submit(customer={"email": f"anna@{tenant.slug}.example"}, external_id=f"three-{tenant.slug}")
     return {
         Export: export.pk,
+        SealPublishing: publishing.pk,
         PushTarget: target.pk,
         Push: push.pk,
         Tenant: tenant.pk,
