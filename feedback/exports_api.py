@@ -25,12 +25,12 @@ from cases.wire.queries import check_query
 
 from .datasets.filters import Agreement, Filters
 from .datasets.splits import Split
-from .export_states import ExportState
 from .formats import FORMATS
 from .kinds import Kind
 from .labels import Label
 from .models import Dataset, DatasetVersion, Export
 from .services import exports
+from .states import ExportState
 
 EXPORT_ID = "exp_01990a1b2c417a1b8c2d3e4f5a6b7c8d"
 

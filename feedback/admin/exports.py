@@ -27,13 +27,13 @@ from cases.rights import HeldRights, rights_of
 
 from ..datasets.filters import Agreement, Filters
 from ..datasets.splits import Split
-from ..export_states import ExportState
 from ..exports_api import file_response
 from ..formats import ALL
 from ..kinds import Kind
 from ..labels import Label
 from ..models import Export, Push, PushTarget
 from ..services import exports, pushes
+from ..states import ExportState
 
 ANY = [("", "any")]
 PUSHES = 20

@@ -10,15 +10,12 @@ from cases.ids import new_id, to_wire
 from cases.models import Tenant
 
 from ..labels import Label
+from ..states import WeeklyState
 from ..weeks import Week
 
 
 class WeeklyExport(models.Model):
     """``frozen``: its rows are fixed, its files are not all there yet; ``ready``: delivered and announced."""
-
-    class State(models.TextChoices):
-        FROZEN = "frozen", "Being written"
-        READY = "ready", "Ready"
 
     PREFIX = "exp"
 
@@ -31,7 +28,7 @@ class WeeklyExport(models.Model):
     watermark = models.CharField(
         max_length=20, help_text="Every transaction below this one had ended when the rows were fixed."
     )
-    state = models.CharField(max_length=6, choices=State, default=State.FROZEN)
+    state = models.CharField(max_length=6, choices=WeeklyState, default=WeeklyState.FROZEN)
     counts = models.JSONField(default=dict, help_text="overrides, of them late, and corrections.")
     files = models.JSONField(default=list, help_text="Per file: key, sha256, bytes, rows.")
     frozen_at = models.DateTimeField()

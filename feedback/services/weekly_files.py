@@ -32,6 +32,7 @@ from ..override_rows import (
     override_row,
 )
 from ..row_files import Csv, JsonLines
+from ..states import WeeklyState
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +66,7 @@ def deliver(export: WeeklyExport, *, progress: Progress | None = None) -> bool:
 def _take(export: WeeklyExport) -> int | None:
     """The number of this attempt, under a lease; None while another writer has one, or where nothing is left to do."""
     now = db_now()
-    free = WeeklyExport.objects.filter(pk=export.pk, state=WeeklyExport.State.FROZEN).exclude(leased_until__gt=now)
+    free = WeeklyExport.objects.filter(pk=export.pk, state=WeeklyState.FROZEN).exclude(leased_until__gt=now)
     if not free.update(attempt=F("attempt") + 1, leased_until=now + LEASE):
         return None
     export.refresh_from_db(fields=["attempt"])
@@ -73,7 +74,7 @@ def _take(export: WeeklyExport) -> int | None:
 
 
 def _renew(export: WeeklyExport, attempt: int) -> None:
-    held = WeeklyExport.objects.filter(pk=export.pk, attempt=attempt, state=WeeklyExport.State.FROZEN)
+    held = WeeklyExport.objects.filter(pk=export.pk, attempt=attempt, state=WeeklyState.FROZEN)
     if not held.update(leased_until=db_now() + LEASE):
         raise LeaseLost(f"Another writer has taken over {export}.")
 
@@ -150,8 +151,8 @@ def _save(storage: Storage, name: str, content: File) -> str:
 
 @transaction.atomic
 def _finish(export: WeeklyExport, attempt: int, files: list[dict[str, Any]]) -> bool:
-    held = WeeklyExport.objects.filter(pk=export.pk, attempt=attempt, state=WeeklyExport.State.FROZEN)
-    if not held.update(state=WeeklyExport.State.READY, ready_at=db_now(), files=files, leased_until=None):
+    held = WeeklyExport.objects.filter(pk=export.pk, attempt=attempt, state=WeeklyState.FROZEN)
+    if not held.update(state=WeeklyState.READY, ready_at=db_now(), files=files, leased_until=None):
         return False
     export.refresh_from_db()
     record_for(
