@@ -92,6 +92,7 @@ def fix_next(tenant: Tenant, *, until: Week | None = None) -> WeeklyExport | Non
         starts_at=week.starts_at(zone),
         ends_at=week.ends_at(zone),
         watermark=_watermark(),
+        customer_fields=tenant.export_customer,
         frozen_at=now,
     )
     export.save(force_insert=True)

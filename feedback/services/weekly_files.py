@@ -1,5 +1,6 @@
 """The files of a weekly export: written from its fixed rows, put into the storage, announced."""
 
+import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator
@@ -83,16 +84,21 @@ def _write_files(export: WeeklyExport, attempt: int, progress: Progress) -> Iter
     storage: Storage = storages["exports"]
     stem = f"{export.tenant.slug}/overrides-{export.iso_week}"
     overrides = ExportedOverride.objects.filter(export=export).select_related(*OVERRIDE_READS)
-    rows = (override_row(row, export.iso_week) for row in _in_batches(overrides, export, attempt, progress))
-    files = _write_both(storage, stem, COLUMNS, rows)
+    rows = (override_row(row, export) for row in _in_batches(overrides, export, attempt, progress))
+    files = _write_both(storage, "overrides", stem, COLUMNS, rows)
     if export.counts["corrections"]:
         corrections = ExportedLabel.objects.filter(export=export).select_related(*CORRECTION_READS)
-        rows = (correction_row(row) for row in _in_batches(corrections, export, attempt, progress))
-        files += _write_both(storage, f"{stem}-corrections", CORRECTION_COLUMNS, rows)
+        rows = (correction_row(row, export) for row in _in_batches(corrections, export, attempt, progress))
+        files += _write_both(storage, "corrections", f"{stem}-corrections", CORRECTION_COLUMNS, rows)
     yield from files
     # The manifest comes last: where it is, everything that it names is.
     text = json.dumps(manifest(export, files), indent=2).encode() + b"\n"
-    yield {"key": _save(storage, f"{stem}.manifest.json", ContentFile(text)), "bytes": len(text)}
+    yield {
+        "name": "manifest.json",
+        "key": _save(storage, f"{stem}.manifest.json", ContentFile(text)),
+        "sha256": hashlib.sha256(text).hexdigest(),
+        "bytes": len(text),
+    }
 
 
 def manifest(export: WeeklyExport, files: list[dict[str, Any]]) -> dict[str, Any]:
@@ -107,6 +113,7 @@ def manifest(export: WeeklyExport, files: list[dict[str, Any]]) -> dict[str, Any
         "ends_at": rfc3339(export.ends_at),
         "fixed_at": rfc3339(export.frozen_at),
         "watermark": export.watermark,
+        "customer_fields": export.customer_fields,
         "counts": export.counts,
         "files": files,
     }
@@ -123,7 +130,7 @@ def _in_batches(rows: QuerySet, export: WeeklyExport, attempt: int, progress: Pr
 
 
 def _write_both(
-    storage: Storage, stem: str, columns: tuple[str, ...], rows: Iterator[dict[str, Any]]
+    storage: Storage, name: str, stem: str, columns: tuple[str, ...], rows: Iterator[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Both formats in one pass over the rows."""
     with ExitStack() as stack:
@@ -134,6 +141,7 @@ def _write_both(
                 writer.write(row)
         return [
             {
+                "name": f"{name}.{writer.suffix}",
                 "key": _save(storage, f"{stem}.{writer.suffix}", File(file)),
                 "sha256": writer.sha256,
                 "bytes": writer.size,
