@@ -21,13 +21,14 @@ INSTALL_SECONDS, READ_SECONDS = 1800, 600
 
 @dataclass(frozen=True)
 class Tool:
-    """``packages`` are pip's, or npm's where ``is_node``; ``bare`` ones come without what they depend on. The reader is
-    a script that is given the folder of files."""
+    """``packages`` are pip's, or npm's where ``is_node``; ``bare`` ones come without what they need. ``runtime`` is
+    the version of Node.js that the tool asks for. The reader is a script that is given the folder of files."""
 
     name: str
     packages: Sequence[str]
     bare: Sequence[str] = ()
     is_node: bool = False
+    runtime: str = ""
     is_heavy: bool = False
 
 
@@ -37,7 +38,7 @@ TOOLS = (
     Tool("trl", ["datasets", "transformers", "jinja2"], bare=["trl"]),  # It reads data without PyTorch.
     Tool("langfuse", ["langfuse"]),
     Tool("phoenix", ["arize-phoenix-client"]),
-    Tool("promptfoo", ["promptfoo"], is_node=True),
+    Tool("promptfoo", ["promptfoo@latest"], is_node=True, runtime="22"),
     Tool("sentence_transformers", ["datasets", "sentence-transformers[train]"], is_heavy=True),
 )
 
@@ -73,7 +74,11 @@ def _read(tool: Tool, home: Path, files: Path) -> str:
         done = subprocess.run([*command, str(files)], capture_output=True, text=True, timeout=READ_SECONDS)
     except subprocess.TimeoutExpired:
         return "FAILED: it did not end in time"
-    return f"read: {done.stdout.strip()}" if done.returncode == 0 else f"FAILED\n{done.stdout}{done.stderr}"
+    return (
+        f"read: {done.stdout.strip().splitlines()[-1]}"
+        if done.returncode == 0
+        else f"FAILED\n{done.stdout}{done.stderr}"
+    )
 
 
 def _python(tool: Tool, home: Path) -> list[str]:
@@ -95,8 +100,9 @@ def _node(tool: Tool, home: Path) -> list[str]:
     place = home / tool.name
     if not (place / "installed").exists():
         place.mkdir(exist_ok=True)
-        flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
-        _run(["npm", "install", "--prefix", str(place), *flags, *tool.packages])
+        install = ["npm", "install", "--prefix", str(place), "--no-audit", "--no-fund", "--silent"]
+        _run([*install, "--ignore-scripts", *tool.packages])
+        _run([*install, f"node@{tool.runtime}"])  # A script of its own fetches the binary, by npm as well.
         (place / "installed").touch()
     # Its reader is Python that runs the tool's own command.
     return [sys.executable, str(READERS / f"read_{tool.name}.py"), str(place)]

@@ -10,7 +10,7 @@ from receiver import Receiver
 os.environ["LANGFUSE_TRACING_ENABLED"] = "false"
 
 from langfuse import Langfuse
-from langfuse.api.core.pydantic_utilities import parse_obj_as  # noqa: E402
+from langfuse.api.core.pydantic_utilities import parse_obj_as
 from langfuse.api.dataset_items.types.create_dataset_item_request import CreateDatasetItemRequest
 
 DATASETS, ITEMS = "/api/public/v2/datasets", "/api/public/dataset-items"  # As ``feedback.services.pushes`` has them.

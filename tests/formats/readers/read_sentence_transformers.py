@@ -51,6 +51,7 @@ trainer = SentenceTransformerTrainer(
         report_to=[],
         save_strategy="no",
         disable_tqdm=True,
+        logging_strategy="no",
         use_cpu=True,
         dataloader_pin_memory=False,
     ),
