@@ -6,13 +6,14 @@ INSTALLED := .venv/.installed
 UV ?= uv
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench formats lint lock
+.PHONY: help install demo test bench formats formats-heavy lint lock
 
 help:
 	@echo 'make demo      run everything; make demo ARGS="--port 9000 --fresh" for its options'
 	@echo 'make test      all tests, linting included; make test ARGS="tests/cases -x" for some'
 	@echo 'make bench     measure claims per second beside bare SQL'
 	@echo 'make formats   read each export format with the tool that it is for, in environments of their own'
+	@echo 'make formats-heavy   the same, with the tools that bring PyTorch along'
 	@echo 'make lint      ruff and the import contracts'
 	@echo 'make install   set up .venv from requirements.lock'
 	@echo 'make lock      make requirements.lock anew from pyproject.toml (needs uv)'
@@ -51,6 +52,9 @@ bench: $(INSTALLED)
 
 formats: $(INSTALLED)
 	@exec $(PYTHON) -m tests.formats $(ARGS)
+
+formats-heavy: $(INSTALLED)
+	@exec $(PYTHON) -m tests.formats --heavy $(ARGS)
 
 lint: $(INSTALLED)
 	@.venv/bin/ruff check .

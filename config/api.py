@@ -7,6 +7,7 @@ from cases.api import automation, cases
 from cases.api.bulk import BulkView
 from cases.api.satisfaction import SatisfactionView
 from feedback import exports_api as exports
+from feedback import weekly_api as weekly_exports
 from feedback.api import ReviewDraftView, ReviewsView
 from feedback.metrics.api import MetricsView
 from queues import api as queues
@@ -46,6 +47,13 @@ urlpatterns = [
     path("actions/<str:action_id>/take-back/", actions.TakeBackView.as_view(), name="action-take-back"),
     path("actions/<str:action_id>/reconcile/", actions.ReconcileView.as_view(), name="action-reconcile"),
     path("exports/", exports.ExportsView.as_view(), name="exports"),
+    path("exports/weekly/", weekly_exports.WeeklyExportsView.as_view(), name="weekly-exports"),
+    path("exports/weekly/<str:weekly_id>/", weekly_exports.WeeklyExportView.as_view(), name="weekly-export"),
+    path(
+        "exports/weekly/<str:weekly_id>/download/",
+        weekly_exports.WeeklyDownloadView.as_view(),
+        name="weekly-export-download",
+    ),
     path("exports/<str:export_id>/", exports.ExportView.as_view(), name="export"),
     path("exports/<str:export_id>/download/", exports.DownloadView.as_view(), name="export-download"),
     path("exports/<str:export_id>/cancel/", exports.CancelExportView.as_view(), name="export-cancel"),

@@ -272,7 +272,7 @@ SPECTACULAR_SETTINGS = {
         "ActionStateEnum": "approvals.states.ActionState",
         "CaseKindEnum": "cases.vocabulary.Kind",
         "ExportKindEnum": "feedback.kinds.Kind",
-        "ExportStateEnum": "feedback.export_states.ExportState",
+        "ExportStateEnum": "feedback.states.ExportState",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -25,12 +25,13 @@ from cases.wire.queries import check_query
 
 from .datasets.filters import Agreement, Filters
 from .datasets.splits import Split
-from .export_states import ExportState
+from .downloads import as_attachment
 from .formats import FORMATS
 from .kinds import Kind
 from .labels import Label
 from .models import Dataset, DatasetVersion, Export
 from .services import exports
+from .states import ExportState
 
 EXPORT_ID = "exp_01990a1b2c417a1b8c2d3e4f5a6b7c8d"
 
@@ -169,7 +170,7 @@ class ExportsView(APIView):
         responses={200: ExportSerializer(many=True)},
     )
     def get(self, request: Request) -> Response:
-        check_query(request, ())
+        check_query(request)
         pages = ExportPages()
         rows = pages.paginate_queryset(visible(request.user), request, self)
         return pages.get_paginated_response([export_document(export) for export in rows])
@@ -210,6 +211,7 @@ class ExportView(APIView):
         examples=[examples.answered("Queued", ANSWER)],
     )
     def get(self, request: Request, export_id: str) -> Response:
+        check_query(request, paged=False)
         return Response(export_document(export_or_404(request.user, export_id)))
 
 
@@ -241,13 +243,6 @@ class DownloadView(APIView):
         responses={(200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY)},
     )
     def get(self, request: Request, export_id: str) -> FileResponse:
+        check_query(request, paged=False)
         export = export_or_404(request.user, export_id)
-        return file_response(export, exports.download(export, actor=request.user))
-
-
-def file_response(export: Export, file: Any) -> FileResponse:
-    """The file as an attachment that no browser shows and no cache keeps."""
-    answer = FileResponse(file, as_attachment=True, filename=export.file_name, content_type="application/octet-stream")
-    answer["Cache-Control"] = "no-store"
-    answer["X-Content-Type-Options"] = "nosniff"
-    return answer
+        return as_attachment(exports.download(export, actor=request.user), export.file_name)

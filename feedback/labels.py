@@ -53,6 +53,14 @@ _FEEDS: dict[Label, frozenset[Kind]] = {
 }
 
 
+POLICY_REASON_CODES = frozenset({"wrong_policy"})
+
+
+def names_a_policy(policy_reason: str | None, reason_code: str) -> bool:
+    """Whether the reason of a correction is a policy: in the reviewer's words, or by the code that they chose."""
+    return bool((policy_reason or "").strip()) or reason_code in POLICY_REASON_CODES
+
+
 def may_feed(label: str | None, kind: Kind, *, policy_reason: bool) -> bool:
     """Whether a correction with this standing ``label`` (None or empty: unlabelled) may stand in an export of ``kind``.
 

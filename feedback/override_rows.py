@@ -16,21 +16,25 @@
 | ``edit_distance`` | characters inserted, deleted or replaced |
 | ``label``, ``is_trainable``, ``feeds`` | as labelled when the file was fixed, and the datasets that it may enter |
 
-No name of a reviewer and no customer's data but what stands in the texts themselves. After an erasure texts are null.
+No name of a reviewer. The customer's own reference, address and number are treated in every text as the tenant's
+setting says (``datasets.customers``). After an erasure texts are null.
 """
 
-from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from cases.event_bodies import rfc3339
+from cases.models import Case
 from cases.models.drafts import RELEASE_PARTS
 
-from .labels import feeds
-from .models import ExportedLabel, ExportedOverride
+from .datasets.customers import CustomerFields, Scrubber
+from .labels import feeds, names_a_policy
+from .models import ExportedLabel, ExportedOverride, Review, WeeklyExport
 from .weeks import Week
 
 SCHEMA_VERSION = 1
+# The files of a week by their names; those of corrections are there only where there are any.
+FILES = ("overrides.jsonl", "overrides.csv", "corrections.jsonl", "corrections.csv", "manifest.json")
 
 COLUMNS = (
     *("review_id", "case_id", "external_id", "tenant", "week", "is_late", "decided_at"),
@@ -55,23 +59,24 @@ OVERRIDE_READS = (
 CORRECTION_READS = (
     "override__export",
     "override__review__tenant",
-    "override__review__case",
+    "override__review__case__content",
     "override__review__content",
 )
 
 
-def override_row(override: ExportedOverride, file_week: Week) -> dict[str, Any]:
-    """One row of the weekly file of ``file_week``."""
+def override_row(override: ExportedOverride, export: WeeklyExport) -> dict[str, Any]:
+    """One row of the file of ``export``."""
     review = override.review
     case, draft, said = review.case, review.draft, review.content.text
     week = Week.of(review.created_at, ZoneInfo(review.tenant.time_zone))
+    clean = _scrubber(case, export).clean
     return {
         "review_id": review.wire_id,
         "case_id": case.wire_id,
-        "external_id": case.external_id or None,
+        "external_id": clean(case.external_id) or None,
         "tenant": review.tenant.slug,
         "week": str(week),
-        "is_late": week < file_week,
+        "is_late": week < export.iso_week,
         "decided_at": rfc3339(review.created_at),
         "kind": case.kind,
         "domain": case.domain,
@@ -80,38 +85,44 @@ def override_row(override: ExportedOverride, file_week: Week) -> dict[str, Any]:
         "route": review.route,
         "draft_number": draft.number,
         **{part: getattr(draft.release, part) or None for part in RELEASE_PARTS},
-        "user_question": case.content.text.get("user_question"),
-        "model_draft": draft.content.text.get("model_draft"),
-        "model_decision": draft.model_decision or None,
+        "user_question": clean(case.content.text.get("user_question")),
+        "model_draft": clean(draft.content.text.get("model_draft")),
+        "model_decision": clean(draft.model_decision) or None,
         "verdict": review.verdict,
-        "final_answer": said.get("final_answer") or None,
-        "final_decision": review.final_decision or None,
+        "final_answer": clean(said.get("final_answer")) or None,
+        "final_decision": clean(review.final_decision) or None,
         "reason_code": review.reason_code or None,
-        "policy_reason": said.get("policy_reason") or None,
-        "notes": said.get("notes") or None,
-        "missing_evidence": said.get("missing_evidence") or None,
-        "incorrect_evidence": said.get("incorrect_evidence") or [],
-        "better_retrieval_query": said.get("better_retrieval_query") or None,
+        "policy_reason": clean(said.get("policy_reason")) or None,
+        "notes": clean(said.get("notes")) or None,
+        "missing_evidence": clean(said.get("missing_evidence")) or None,
+        "incorrect_evidence": clean(said.get("incorrect_evidence")) or [],
+        "better_retrieval_query": clean(said.get("better_retrieval_query")) or None,
         "edit_distance": review.edit_distance,
-        **_label_part(override.label, said),
+        **_label_part(override.label, review),
     }
 
 
-def correction_row(correction: ExportedLabel) -> dict[str, Any]:
+def correction_row(correction: ExportedLabel, export: WeeklyExport) -> dict[str, Any]:
     """One row of a correction file: the label of an override that went out before with another one, or with none."""
     review = correction.override.review
+    case = review.case
     return {
         "review_id": review.wire_id,
-        "case_id": review.case.wire_id,
-        "external_id": review.case.external_id or None,
+        "case_id": case.wire_id,
+        "external_id": _scrubber(case, export).clean(case.external_id) or None,
         "tenant": review.tenant.slug,
         "week": str(Week.of(review.created_at, ZoneInfo(review.tenant.time_zone))),
         "exported_in": str(correction.override.export.iso_week),
         "label_before": correction.was or None,
-        **_label_part(correction.label, review.content.text),
+        **_label_part(correction.label, review),
     }
 
 
-def _label_part(label: str, said: Mapping[str, Any]) -> dict[str, Any]:
-    teaches = feeds(label, policy_reason=bool(said.get("policy_reason")))
+def _scrubber(case: Case, export: WeeklyExport) -> Scrubber:
+    return Scrubber(case.content.text.get("customer"), CustomerFields(export.customer_fields))
+
+
+def _label_part(label: str, review: Review) -> dict[str, Any]:
+    policy_reason = names_a_policy(review.content.text.get("policy_reason"), review.reason_code)
+    teaches = feeds(label, policy_reason=policy_reason)
     return {"label": label or None, "is_trainable": bool(teaches), "feeds": [str(kind) for kind in teaches]}

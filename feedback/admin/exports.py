@@ -27,13 +27,13 @@ from cases.rights import HeldRights, rights_of
 
 from ..datasets.filters import Agreement, Filters
 from ..datasets.splits import Split
-from ..export_states import ExportState
-from ..exports_api import file_response
+from ..downloads import as_attachment
 from ..formats import ALL
 from ..kinds import Kind
 from ..labels import Label
 from ..models import Export, Push, PushTarget
 from ..services import exports, pushes
+from ..states import ExportState
 
 ANY = [("", "any")]
 PUSHES = 20
@@ -121,6 +121,10 @@ class ExportAdmin(ReadOnlyAdmin):
             f"{export.rows_expected:,}" if export.rows_expected else "?",
         )
 
+    def changelist_view(self, request: HttpRequest, extra_context=None) -> HttpResponse:
+        may_see_targets = self.admin_site._registry[PushTarget].has_view_permission(request)
+        return super().changelist_view(request, {"may_see_targets": may_see_targets} | (extra_context or {}))
+
     # --- pages -----------------------------------------------------------------------------------------------------
 
     def get_urls(self):
@@ -186,7 +190,7 @@ class ExportAdmin(ReadOnlyAdmin):
         if export is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, str(export_id))
         try:
-            return file_response(export, exports.download(export, actor=request.user))
+            return as_attachment(exports.download(export, actor=request.user), export.file_name)
         except Denied as error:
             return refuse(request, error)
         except CountersignError as error:

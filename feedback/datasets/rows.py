@@ -9,7 +9,7 @@ from uuid import UUID
 from cases.vocabulary import Kind as CaseKind
 from cases.vocabulary import Verdict
 
-POLICY_REASON_CODES = frozenset({"wrong_policy"})
+from ..labels import names_a_policy
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,7 @@ class Row:
 
     @property
     def names_a_policy(self) -> bool:
-        """Whether the reason of this correction is a policy."""
-        return bool(self.policy_reason.strip()) or self.reason_code in POLICY_REASON_CODES
+        return names_a_policy(self.policy_reason, self.reason_code)
 
     @property
     def right_answer(self) -> str:

@@ -4,7 +4,7 @@ promptfoo renders variables and assertions as Nunjucks templates and reads files
 customer wrote could do either. ``as_text`` writes each text so that it arrives as it was: the braces that open a
 template are printed by one, and what names a file no longer begins with it. Its loader also fills ``{{name}}`` from
 the other variables before it renders; ``{% raw %}`` would not stop that, breaking the braces apart does. Read so by
-0.121 in text prompts (``make formats``); in a prompt that is JSON it renders no variables, and the escapes stay.
+0.123 in text prompts (``make formats``); in a prompt that is JSON it renders no variables, and the escapes stay.
 
 https://www.promptfoo.dev/docs/configuration/test-cases/
 """

@@ -4,7 +4,8 @@ This is the query that everything else is compared with. It reads only what ``de
 window: ``%(tenant)s``, ``%(start)s`` included, ``%(end)s`` not, ``%(now)s``, ``%(zone)s``.
 """
 
-from .definitions import ALL, COUNTS, MEASURES, SEVERAL, Dimension, Source
+from ..counting import COUNTABLE
+from .definitions import ALL, MEASURES, SEVERAL, Dimension, Source
 
 
 def _measures(source: Source) -> str:
@@ -48,9 +49,7 @@ _REVIEWS = f"""
     JOIN cases_tenant t ON t.id = r.tenant_id
     LEFT JOIN queues_claim k ON k.generation = r.generation
     WHERE r.tenant_id = %(tenant)s AND r.created_at >= %(start)s AND r.created_at < %(end)s
-      AND c.purpose = 'real' AND {COUNTS} AND r.kind = 'decision'
-      AND r.created_at + make_interval(secs => t.undo_seconds) <= %(now)s
-      AND NOT EXISTS (SELECT FROM feedback_review u WHERE u.supersedes_id = r.id)
+      AND {COUNTABLE}
 """
 
 FACTS = f"{_CASES}    UNION ALL{_REVIEWS}"

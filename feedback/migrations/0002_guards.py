@@ -3,8 +3,7 @@
 from django.db import migrations
 
 from cases.guards import append_only, legal_state
-from feedback import export_states
-from feedback.states import EXPORT_INITIAL, EXPORT_MOVES
+from feedback.states import EXPORT_INITIAL, EXPORT_MOVES, WEEKLY_INITIAL, WEEKLY_MOVES
 
 APPEND_ONLY = (
     "feedback_review",
@@ -23,7 +22,7 @@ class Migration(migrations.Migration):
     dependencies = (("feedback", "0001_initial"),)
 
     operations = (
-        legal_state("feedback_weeklyexport", EXPORT_INITIAL, EXPORT_MOVES),
-        legal_state("feedback_export", export_states.INITIAL, export_states.MOVES),
+        legal_state("feedback_weeklyexport", WEEKLY_INITIAL, WEEKLY_MOVES),
+        legal_state("feedback_export", EXPORT_INITIAL, EXPORT_MOVES),
         *map(append_only, APPEND_ONLY),
     )

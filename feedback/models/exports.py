@@ -12,8 +12,8 @@ from cases.history import Tracked, XactIdField, tracked
 from cases.ids import new_id, to_wire
 from cases.models import Tenant
 
-from ..export_states import ACTIVE, MOVES, ExportState
 from ..kinds import Kind
+from ..states import ACTIVE, EXPORT_MOVES, ExportState
 
 
 class Dataset(models.Model):
@@ -101,12 +101,12 @@ class Export(models.Model):
     file_name = models.CharField(max_length=200, blank=True, default="")
     file_bytes = models.BigIntegerField(default=0)
 
-    start = transition_for(MOVES, "start")
-    requeue = transition_for(MOVES, "requeue")
-    finish = transition_for(MOVES, "finish")
-    fail = transition_for(MOVES, "fail")
-    cancel = transition_for(MOVES, "cancel")
-    expire = transition_for(MOVES, "expire")
+    start = transition_for(EXPORT_MOVES, "start")
+    requeue = transition_for(EXPORT_MOVES, "requeue")
+    finish = transition_for(EXPORT_MOVES, "finish")
+    fail = transition_for(EXPORT_MOVES, "fail")
+    cancel = transition_for(EXPORT_MOVES, "cancel")
+    expire = transition_for(EXPORT_MOVES, "expire")
 
     class Meta:
         default_permissions = ()

@@ -1,40 +1,25 @@
 """Reviews: each decision of a person with everything that a later reader needs to learn from it."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.db import models
-from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
+from django.db.models import Q
 
 from cases.clock import db_now
 from cases.history import XactIdField
 from cases.ids import new_id, to_wire
 from cases.models import Case, Content, Draft, PolicyVersion, Tenant
-from cases.states import State
 from cases.vocabulary import Route, Verdict
 
+from ..counting import countable
 from .labels import is_disputed, standing_label
-
-_UNDO_WINDOW = ExpressionWrapper(F("tenant__undo_seconds") * Value(timedelta(seconds=1)), DurationField())
 
 
 class ReviewQuerySet(models.QuerySet):
     def countable(self, now: datetime | None = None) -> "ReviewQuerySet":
-        """The decisions that metrics, labels and exports may count as of ``now``, by default the database's.
-
-        Not undone; of a real case that is not withdrawn; and final, as ``cases.outcome`` has it: past the undo window,
-        every linked action at its end. A decision that was final stays so when its case is reopened later, but for
-        the moments until the next decision and its actions are final.
-        """
-        now = now or db_now()
-        open_window = Q(verdict=Verdict.NEEDS_EDIT, created_at__gt=Value(now) - _UNDO_WINDOW)
-        return (
-            self.filter(kind=Review.Kind.DECISION, superseded_by=None)
-            .filter(case__purpose=Case.Purpose.REAL, case__open_actions=0)
-            .filter(Q(case__final_at=None) | Q(case__final_at__lte=now))
-            .exclude(case__state=State.WITHDRAWN)
-            .exclude(open_window)
-        )
+        """The decisions that count as of ``now``, by default the database's: see ``counting``."""
+        return self.filter(countable(now or db_now()))
 
     def corrections(self, now: datetime | None = None) -> "ReviewQuerySet":
         """The countable overrides: what is labelled, and what the weekly export holds."""

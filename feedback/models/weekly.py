@@ -10,16 +10,14 @@ from cases.history import XactIdField
 from cases.ids import new_id, to_wire
 from cases.models import Tenant
 
+from ..datasets.customers import CustomerFields
 from ..labels import Label
+from ..states import WeeklyState
 from ..weeks import Week
 
 
 class WeeklyExport(models.Model):
     """``frozen``: its rows are fixed, its files are not all there yet; ``ready``: delivered and announced."""
-
-    class State(models.TextChoices):
-        FROZEN = "frozen", "Being written"
-        READY = "ready", "Ready"
 
     PREFIX = "exp"
 
@@ -32,9 +30,15 @@ class WeeklyExport(models.Model):
     watermark = models.CharField(
         max_length=20, help_text="Every transaction below this one had ended when the rows were fixed."
     )
-    state = models.CharField(max_length=6, choices=State, default=State.FROZEN)
+    customer_fields = models.CharField(
+        max_length=4,
+        choices=CustomerFields,
+        default=CustomerFields.OMIT,
+        help_text="The tenant's wish when the rows were fixed.",
+    )
+    state = models.CharField(max_length=6, choices=WeeklyState, default=WeeklyState.FROZEN)
     counts = models.JSONField(default=dict, help_text="overrides, of them late, and corrections.")
-    files = models.JSONField(default=list, help_text="Per file: key, sha256, bytes, rows.")
+    files = models.JSONField(default=list, help_text="Per file: name, key, sha256, bytes, rows.")
     frozen_at = models.DateTimeField()
     ready_at = models.DateTimeField(null=True)
     attempt = models.PositiveIntegerField(default=0)

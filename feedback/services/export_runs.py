@@ -27,10 +27,10 @@ from ..datasets.customers import CustomerFields
 from ..datasets.filters import Filters
 from ..datasets.manifest import canonical, manifest_document
 from ..datasets.selection import PAGE, Selection, Watermark
-from ..export_states import ExportState
 from ..formats import FORMATS, Destination
 from ..kinds import Kind
 from ..models import Dataset, DatasetVersion, Export
+from ..states import ExportState
 from .export_files import ExportFile, NoCheckpoint, digest_of, scratch, storage, store
 from .exports import KEPT, locked, nudge_exports, told
 

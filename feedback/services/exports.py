@@ -15,10 +15,10 @@ from cases.services.events import record_for
 from ..datasets.filters import Filters
 from ..datasets.selection import watermark
 from ..errors import DatasetTaken, FormatMismatch, NotCancellable, NotReady, TooManyExports
-from ..export_states import ACTIVE, ExportState
 from ..formats import FORMATS, formats_for
 from ..kinds import Kind
 from ..models import Dataset, Export
+from ..states import ACTIVE, ExportState
 from .export_files import storage
 
 RUN = "feedback.tasks.run_exports"

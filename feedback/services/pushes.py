@@ -27,8 +27,8 @@ from cases.permissions import require
 from cases.services.events import record_for
 
 from ..errors import CannotPush
-from ..export_states import ExportState
 from ..models import Export, Push, PushTarget
+from ..states import ExportState
 from .export_files import lines_of
 from .exports import told
 

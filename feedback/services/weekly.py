@@ -28,6 +28,7 @@ from cases.models import Tenant
 
 from ..models import ExportedLabel, ExportedOverride, Review, WeeklyExport
 from ..models.labels import standing_label
+from ..states import WeeklyState
 from ..weeks import SETTLING, Week
 from .weekly_files import Progress, deliver
 
@@ -41,7 +42,7 @@ def export_due(tenant: Tenant, *, until: Week | None = None, progress: Progress 
     ``until``: no later week than this one. Returns what this call delivered; ``progress`` is told of rows as they are
     written.
     """
-    unfinished = WeeklyExport.objects.filter(tenant=tenant, state=WeeklyExport.State.FROZEN).order_by("year", "week")
+    unfinished = WeeklyExport.objects.filter(tenant=tenant, state=WeeklyState.FROZEN).order_by("year", "week")
     done = [export for export in list(unfinished) if deliver(export, progress=progress)]
     while export := fix_next(tenant, until=until):
         if deliver(export, progress=progress):
@@ -65,7 +66,7 @@ def pending(tenant: Tenant, week: Week, now: datetime) -> QuerySet[Review]:
 
 def is_behind(now: datetime) -> bool:
     """Whether an export is long due and not made, or made and not delivered, for any tenant that has had one before."""
-    unwritten = WeeklyExport.objects.filter(state=WeeklyExport.State.FROZEN, frozen_at__lt=now - GRACE)
+    unwritten = WeeklyExport.objects.filter(state=WeeklyState.FROZEN, frozen_at__lt=now - GRACE)
     a_week_and_more = now - timedelta(days=7) - SETTLING - GRACE
     exporting = Tenant.objects.filter(is_active=True, weekly_exports__isnull=False)
     return unwritten.exists() or exporting.exclude(weekly_exports__ends_at__gt=a_week_and_more).exists()
@@ -91,6 +92,7 @@ def fix_next(tenant: Tenant, *, until: Week | None = None) -> WeeklyExport | Non
         starts_at=week.starts_at(zone),
         ends_at=week.ends_at(zone),
         watermark=_watermark(),
+        customer_fields=tenant.export_customer,
         frozen_at=now,
     )
     export.save(force_insert=True)
@@ -145,6 +147,7 @@ def _insert(model: type, columns: tuple[str, ...], rows: QuerySet) -> int:
 MISSED = """
     SELECT r.id FROM feedback_review r
       JOIN cases_case c ON c.id = r.case_id
+      JOIN cases_tenant t ON t.id = r.tenant_id
       LEFT JOIN feedback_review u ON u.supersedes_id = r.id
       LEFT JOIN feedback_exportedoverride o ON o.review_id = r.id
     WHERE r.kind = 'decision' AND r.is_override AND u.id IS NULL AND o.id IS NULL
@@ -152,7 +155,7 @@ MISSED = """
       AND NOT EXISTS (SELECT FROM approvals_proposedaction a WHERE a.case_id = c.id)
       AND EXISTS (SELECT FROM feedback_weeklyexport e
                   WHERE e.tenant_id = r.tenant_id AND r.created_at < e.ends_at AND r.xid < e.watermark::xid8
-                    AND c.final_at <= e.frozen_at)
+                    AND r.created_at + make_interval(secs => t.undo_seconds) <= e.frozen_at)
 """
 
 

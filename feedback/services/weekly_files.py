@@ -1,5 +1,6 @@
 """The files of a weekly export: written from its fixed rows, put into the storage, announced."""
 
+import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator
@@ -32,6 +33,7 @@ from ..override_rows import (
     override_row,
 )
 from ..row_files import Csv, JsonLines
+from ..states import WeeklyState
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +67,7 @@ def deliver(export: WeeklyExport, *, progress: Progress | None = None) -> bool:
 def _take(export: WeeklyExport) -> int | None:
     """The number of this attempt, under a lease; None while another writer has one, or where nothing is left to do."""
     now = db_now()
-    free = WeeklyExport.objects.filter(pk=export.pk, state=WeeklyExport.State.FROZEN).exclude(leased_until__gt=now)
+    free = WeeklyExport.objects.filter(pk=export.pk, state=WeeklyState.FROZEN).exclude(leased_until__gt=now)
     if not free.update(attempt=F("attempt") + 1, leased_until=now + LEASE):
         return None
     export.refresh_from_db(fields=["attempt"])
@@ -73,7 +75,7 @@ def _take(export: WeeklyExport) -> int | None:
 
 
 def _renew(export: WeeklyExport, attempt: int) -> None:
-    held = WeeklyExport.objects.filter(pk=export.pk, attempt=attempt, state=WeeklyExport.State.FROZEN)
+    held = WeeklyExport.objects.filter(pk=export.pk, attempt=attempt, state=WeeklyState.FROZEN)
     if not held.update(leased_until=db_now() + LEASE):
         raise LeaseLost(f"Another writer has taken over {export}.")
 
@@ -82,16 +84,21 @@ def _write_files(export: WeeklyExport, attempt: int, progress: Progress) -> Iter
     storage: Storage = storages["exports"]
     stem = f"{export.tenant.slug}/overrides-{export.iso_week}"
     overrides = ExportedOverride.objects.filter(export=export).select_related(*OVERRIDE_READS)
-    rows = (override_row(row, export.iso_week) for row in _in_batches(overrides, export, attempt, progress))
-    files = _write_both(storage, stem, COLUMNS, rows)
+    rows = (override_row(row, export) for row in _in_batches(overrides, export, attempt, progress))
+    files = _write_both(storage, "overrides", stem, COLUMNS, rows)
     if export.counts["corrections"]:
         corrections = ExportedLabel.objects.filter(export=export).select_related(*CORRECTION_READS)
-        rows = (correction_row(row) for row in _in_batches(corrections, export, attempt, progress))
-        files += _write_both(storage, f"{stem}-corrections", CORRECTION_COLUMNS, rows)
+        rows = (correction_row(row, export) for row in _in_batches(corrections, export, attempt, progress))
+        files += _write_both(storage, "corrections", f"{stem}-corrections", CORRECTION_COLUMNS, rows)
     yield from files
     # The manifest comes last: where it is, everything that it names is.
     text = json.dumps(manifest(export, files), indent=2).encode() + b"\n"
-    yield {"key": _save(storage, f"{stem}.manifest.json", ContentFile(text)), "bytes": len(text)}
+    yield {
+        "name": "manifest.json",
+        "key": _save(storage, f"{stem}.manifest.json", ContentFile(text)),
+        "sha256": hashlib.sha256(text).hexdigest(),
+        "bytes": len(text),
+    }
 
 
 def manifest(export: WeeklyExport, files: list[dict[str, Any]]) -> dict[str, Any]:
@@ -106,6 +113,7 @@ def manifest(export: WeeklyExport, files: list[dict[str, Any]]) -> dict[str, Any
         "ends_at": rfc3339(export.ends_at),
         "fixed_at": rfc3339(export.frozen_at),
         "watermark": export.watermark,
+        "customer_fields": export.customer_fields,
         "counts": export.counts,
         "files": files,
     }
@@ -122,7 +130,7 @@ def _in_batches(rows: QuerySet, export: WeeklyExport, attempt: int, progress: Pr
 
 
 def _write_both(
-    storage: Storage, stem: str, columns: tuple[str, ...], rows: Iterator[dict[str, Any]]
+    storage: Storage, name: str, stem: str, columns: tuple[str, ...], rows: Iterator[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Both formats in one pass over the rows."""
     with ExitStack() as stack:
@@ -133,6 +141,7 @@ def _write_both(
                 writer.write(row)
         return [
             {
+                "name": f"{name}.{writer.suffix}",
                 "key": _save(storage, f"{stem}.{writer.suffix}", File(file)),
                 "sha256": writer.sha256,
                 "bytes": writer.size,
@@ -150,8 +159,8 @@ def _save(storage: Storage, name: str, content: File) -> str:
 
 @transaction.atomic
 def _finish(export: WeeklyExport, attempt: int, files: list[dict[str, Any]]) -> bool:
-    held = WeeklyExport.objects.filter(pk=export.pk, attempt=attempt, state=WeeklyExport.State.FROZEN)
-    if not held.update(state=WeeklyExport.State.READY, ready_at=db_now(), files=files, leased_until=None):
+    held = WeeklyExport.objects.filter(pk=export.pk, attempt=attempt, state=WeeklyState.FROZEN)
+    if not held.update(state=WeeklyState.READY, ready_at=db_now(), files=files, leased_until=None):
         return False
     export.refresh_from_db()
     record_for(

@@ -83,6 +83,8 @@ def judged(tenant: Tenant, now: datetime) -> list[Judged]:
     for review in standing:
         if review.case.purpose != "real" or review.case.state == "withdrawn" or review.created_at + wait > now:
             continue
+        if review.case.open_actions and review.case.decided_at == review.created_at:
+            continue
         claim = Claim.objects.filter(generation=review.generation).first()
         keys = {
             "domain": [review.case.domain],

@@ -19,7 +19,7 @@ from cases.services import people, recalls
 from config import api
 from feedback.kinds import Kind
 from feedback.metrics import rollups
-from feedback.models import Export
+from feedback.models import Export, WeeklyExport
 from feedback.services import exports, reviews
 from feedback.submission import Submission
 from queues.models import Consultation
@@ -73,6 +73,8 @@ WITH_ID: dict[str, list[Probe]] = {
     "actions/<str:action_id>/preview/": [Probe("POST", {})],
     "actions/<str:action_id>/take-back/": [Probe("POST", {}, "supervisor")],
     "actions/<str:action_id>/reconcile/": [Probe("POST", {"look_up": True}, "supervisor")],
+    "exports/weekly/<str:weekly_id>/": [Probe(actor="supervisor"), Probe()],
+    "exports/weekly/<str:weekly_id>/download/": [Probe(actor="supervisor"), Probe(actor="compliance")],
     "exports/<str:export_id>/": [Probe(actor="supervisor"), Probe()],
     "exports/<str:export_id>/download/": [Probe(actor="supervisor"), Probe(actor="reviewer")],
     "exports/<str:export_id>/cancel/": [Probe("POST", {}, "supervisor")],
@@ -232,6 +234,20 @@ def ask_for_export(scene: Scene) -> Export:
     return exports.request(scene.inner.tenant, kind=Kind.OVERRIDES, format="jsonl", actor=scene.inner.supervisor)
 
 
+def export_a_week(scene: Scene) -> WeeklyExport:
+    now = db_now()
+    export = WeeklyExport(
+        tenant=scene.inner.tenant, year=2026, week=10, starts_at=now, ends_at=now, watermark="1", frozen_at=now
+    )
+    export.save()
+    return export
+
+
+def no_week_of_the_inner(scene: Scene) -> None:
+    export_a_week(scene)
+    assert scene.ask("GET", "exports/weekly/", actor="supervisor").json()["results"] == []
+
+
 def no_metric_of_the_inner(scene: Scene) -> None:
     scene.inner.submit()
     rollups.refresh()
@@ -258,6 +274,7 @@ WITHOUT_ID: dict[str, Callable[[Scene], None]] = {
     "actions/": no_action_of_the_inner,
     "actions/ (POST)": no_action_into_the_inner,
     "exports/": no_export_of_the_inner,
+    "exports/weekly/": no_week_of_the_inner,
     "queues/": no_queue_of_the_inner,
     "queues/claim/": no_claim_in_the_inner,
     "questions/": no_question_of_the_inner,
@@ -297,6 +314,7 @@ def test_anothers_row_is_byte_for_byte_the_404_of_one_that_does_not_exist(scene,
     claims.claim(case, scene.inner.reviewer)
     row = case.actions.get() if "<str:action_id>" in route else case
     row = ask_for_export(scene) if "<str:export_id>" in route else row
+    row = export_a_week(scene) if "<str:weekly_id>" in route else row
     before = state_of(scene.inner.tenant)
     answers = []
     for wire_id in (row.wire_id, to_wire(row.PREFIX, new_id()), f"{row.PREFIX}_1", "nonsense", row.wire_id.upper()):

@@ -16,12 +16,12 @@ from cases.wire.fields import AwareDateTimeField
 
 from ...datasets.filters import Agreement, Filters
 from ...datasets.splits import Split
-from ...export_states import ExportState
 from ...formats import FORMATS
 from ...kinds import Kind
 from ...labels import Label
 from ...models import DatasetVersion, Export
 from ...services import export_runs, exports
+from ...states import ExportState
 
 
 class Command(BaseCommand):

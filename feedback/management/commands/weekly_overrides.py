@@ -12,6 +12,7 @@ from cases.clock import db_now
 from cases.models import Tenant
 from feedback.models import WeeklyExport
 from feedback.services.weekly import export_due, missed, next_week, pending
+from feedback.states import WeeklyState
 from feedback.weeks import Week
 
 
@@ -59,7 +60,7 @@ class Command(BaseCommand):
 
     def _tell(self, tenant: Tenant, until: Week | None) -> None:
         now, zone = db_now(), ZoneInfo(tenant.time_zone)
-        for export in tenant.weekly_exports.filter(state=WeeklyExport.State.FROZEN).order_by("year", "week"):
+        for export in tenant.weekly_exports.filter(state=WeeklyState.FROZEN).order_by("year", "week"):
             self.stdout.write(f"{tenant.slug} {export.iso_week}: would be written again ({_counted(export)})")
         following, earlier = next_week(tenant, now), 0
         if following is None or not following.is_due(now, zone) or (until and following > until):

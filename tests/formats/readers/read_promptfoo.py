@@ -24,6 +24,7 @@ environment = os.environ | {
     "PROMPTFOO_DISABLE_UPDATE": "1",
     "PROMPTFOO_DISABLE_REMOTE_GENERATION": "1",
     "PROMPTFOO_CONFIG_DIR": str(place / "config"),
+    "PATH": f"{place / 'node_modules/.bin'}{os.pathsep}{os.environ['PATH']}",  # The Node.js that came with it.
 }
 command = [str(place / "node_modules/.bin/promptfoo"), "eval", "-c", str(config), "-o", str(out), "--no-cache"]
 done = subprocess.run([*command, "--no-table", "--no-write"], capture_output=True, text=True, env=environment)
