@@ -15,6 +15,7 @@ from .outbox import Delivery, WebhookEndpoint
 from .people import Membership, TenantGroupPermission, TenantUserPermission, User
 from .policies import Policy, PolicyVersion, RuleFailure, TriggerCondition
 from .recalls import RecallRun
+from .saved_filters import SavedFilter
 from .selftest import SelfTest
 from .switch import AutomationSwitch, ResumeRequest
 from .tenants import Tenant
@@ -49,6 +50,7 @@ __all__ = [
     "Release",
     "ResumeRequest",
     "RuleFailure",
+    "SavedFilter",
     "SelfTest",
     "Tenant",
     "TenantGroupPermission",

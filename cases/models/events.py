@@ -38,6 +38,8 @@ class CaseEvent(models.Model):
         CONSULT_ENDED = "case.consult_ended", "Question to a colleague ended"
         TAKEN_BACK = "case.taken_back", "Taken back"
         ASSIGNED = "case.assigned", "Given to a person"
+        HANDED_UP = "case.handed_up", "Escalated by its reviewer"
+        PRIORITISED = "case.prioritised", "Priority set"
         CUSTOMER_TOLD = "case.customer_told", "Customer told"
         CUSTOMER_NOT_TOLD = "case.customer_not_told", "Customer could not be told"
         ACTION_PENDING = "action.pending", "Action waits for approval"
@@ -83,6 +85,8 @@ class CaseEvent(models.Model):
             Kind.CONSULT_ENDED,
             Kind.TAKEN_BACK,
             Kind.ASSIGNED,
+            Kind.HANDED_UP,
+            Kind.PRIORITISED,
             Kind.CUSTOMER_TOLD,
             Kind.CUSTOMER_NOT_TOLD,
             Kind.ACTION_CANCELLED,
