@@ -20,6 +20,7 @@ from cases.untrusted import is_unseen
 from cases.vocabulary import Route, Trigger, Verdict
 from queues.models import Entry
 from queues.services.available import EntryAction, entry_actions
+from queues.services.clocks import open_time_left
 from queues.services.fitness import fitness_of
 
 from . import exhibits
@@ -33,7 +34,7 @@ from .services.reviews import is_undecided, shown_to, undo_left
 from .snippets import snippets_for
 from .submission import Shown
 from .support import Sentence, supported
-from .wording import Deadline, deadline, wall_clock
+from .wording import Deadline, deadline, span, wall_clock
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,12 @@ class Page:
     @property
     def due(self) -> Deadline | None:
         return deadline(self.entry.due_at, self.now, self.zone) if self.entry else None
+
+    @cached_property
+    def open_time_left(self) -> str:
+        """How much of the time to the deadline counts, where the queue's clock runs in business hours alone."""
+        left = open_time_left(self.entry, self.now) if self.entry else None
+        return span(left) if left is not None else ""
 
     def clock(self, at: datetime) -> str:
         return wall_clock(at, self.zone, self.now)

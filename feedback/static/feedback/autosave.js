@@ -79,6 +79,7 @@
 
         let timer = 0;
         let isOver = false;
+        let hasFailed = false;
         let underway = null;
 
         const later = (delay = PAUSE) => {
@@ -109,11 +110,15 @@
                 }
                 isOver = response.status === 412 || response.status === 409;
                 told.textContent = response.ok ? `Saved at ${answer.at}.` : '';
-                warn(response.ok ? '' : answer.detail);
+                if (!response.ok || hasFailed) {
+                    warn(response.ok ? '' : answer.detail);
+                }
+                hasFailed = !response.ok;
             } catch {
                 if (mine.signal.aborted) {
                     return;
                 }
+                hasFailed = true;
                 told.textContent = '';
                 warn('Your text could not be saved: the server does not answer, or you are signed out. It is kept in this tab, and tried again.');
                 later(AGAIN);
