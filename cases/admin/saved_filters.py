@@ -9,11 +9,13 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
+from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from ..errors import CountersignError
 from ..models.saved_filters import NAME_LENGTH
 from ..services import saved_filters
+from ..untrusted import shown
 from .scoped import lookups_of
 
 
@@ -62,7 +64,7 @@ class SavedFilters:
         except CountersignError as error:
             messages.error(request, error.message)
         else:
-            messages.success(request, f"“{kept}” stands above the list now, for you alone.")
+            messages.success(request, format_html("“{}” stands above the list now, for you alone.", shown(kept.name)))
         return redirect(f"{self._url('changelist')}?{query}")
 
     @method_decorator(require_POST)

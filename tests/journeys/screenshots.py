@@ -80,45 +80,47 @@ def held_case(page: Page) -> str:
     return page.url if "/work/" in page.url else ""
 
 
-def all_shots(ready: dict, out: Path, *, people: dict[str, str], themes, sizes, only: str = "") -> Iterator[Path]:
-    """Each picture that was written."""
+@dataclass(frozen=True)
+class Look:
+    """How pages are looked at. ``whole`` is the page to its end, or else what a window shows of it."""
+
+    theme: str
+    size: str
+    whole: bool
+
+
+def all_shots(ready: dict, out: Path, people: dict[str, str], looks: Sequence[Look], only: str) -> Iterator[Path]:
+    """Each picture that was written, of the pages whose name holds ``only``."""
     with chromium() as browser:
         seen: set[str] = set()
         for role, account in people.items():
             if account not in ready["users"]:
                 continue
-            password = ready["users"][account]["password"]
-            page = _signed_in(browser, ready["url"], account, password)
+            page = browser.new_context(base_url=ready["url"]).new_page()
+            sign_in(page, account, ready["users"][account]["password"])
             starts = [url] if role == "reviewer" and (url := held_case(page)) else []
             shots = [shot for shot in pages_of(page, role, seen, starts) if only in shot.name]
             state = page.context.storage_state()
             page.context.close()
-            for theme in themes:
-                for size in sizes:
-                    yield from _pictured(browser, ready["url"], state, shots, out, theme, size)
-        if only in "sign-in":
-            for theme in themes:
-                for size in sizes:
-                    shots = [Shot("sign-in", "/admin/login/")]
-                    yield from _pictured(browser, ready["url"], None, shots, out, theme, size)
+            for look in looks:
+                yield from _pictured(browser, ready["url"], state, shots, out, look)
+        for look in looks if only in "sign-in" else ():
+            yield from _pictured(browser, ready["url"], None, [Shot("sign-in", "/admin/login/")], out, look)
 
 
-def _signed_in(browser: Browser, url: str, account: str, password: str) -> Page:
-    page = browser.new_context(base_url=url).new_page()
-    sign_in(page, account, password)
-    return page
-
-
-def _pictured(browser: Browser, url: str, state, shots: Sequence[Shot], out: Path, theme: str, size: str):
-    width, height = SIZES[size]
+def _pictured(
+    browser: Browser, url: str, state: dict | None, shots: Sequence[Shot], out: Path, look: Look
+) -> Iterator[Path]:
+    width, height = SIZES[look.size]
     viewport = {"width": width, "height": height}
-    context = browser.new_context(base_url=url, color_scheme=theme, viewport=viewport, storage_state=state)
+    context = browser.new_context(base_url=url, color_scheme=look.theme, viewport=viewport, storage_state=state)
     page = context.new_page()
     for shot in shots:
         page.goto(shot.path)
-        path = out / f"{shot.name}-{theme}-{size}.png"
-        whole = min(HIGHEST, page.evaluate("document.documentElement.scrollHeight"))
-        page.screenshot(path=path, full_page=True, clip={"x": 0, "y": 0, "width": width, "height": whole})
+        path = out / f"{shot.name}-{look.theme}-{look.size}.png"
+        if look.whole:
+            height = min(HIGHEST, page.evaluate("document.documentElement.scrollHeight"))
+        page.screenshot(path=path, full_page=True, clip={"x": 0, "y": 0, "width": width, "height": height})
         yield path
     context.close()
 
@@ -130,19 +132,15 @@ def main() -> None:
     parser.add_argument("--role", choices=PEOPLE, action="append", help="of this role alone; may be repeated")
     parser.add_argument("--theme", choices=THEMES, action="append", help="default: both")
     parser.add_argument("--size", choices=SIZES, action="append", help="default: wide and narrow")
+    parser.add_argument("--window", action="store_true", help="only what a window shows, not the whole page")
     parser.add_argument("--only", default="", metavar="WORD", help="only pages whose name holds it: review, home")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    ready = json.loads(options.ready_file.read_text())
     people = {role: account for role, account in PEOPLE.items() if role in (options.role or PEOPLE)}
-    for path in all_shots(
-        ready,
-        options.out,
-        people=people,
-        themes=options.theme or THEMES,
-        sizes=options.size or ("wide", "narrow"),
-        only=options.only,
-    ):
+    themes, sizes = options.theme or THEMES, options.size or ("wide", "narrow")
+    looks = [Look(theme, size, not options.window) for theme in themes for size in sizes]
+    ready = json.loads(options.ready_file.read_text())
+    for path in all_shots(ready, options.out, people, looks, options.only):
         print(path, flush=True)
 
 

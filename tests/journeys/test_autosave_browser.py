@@ -48,7 +48,7 @@ def test_a_closed_tab_loses_nothing(page):
 
 
 def test_a_server_that_is_away_loses_nothing_and_gets_it_when_it_is_back(page):
-    page.evaluate("window.fetch = () => Promise.reject(new TypeError('away'))")
+    page.evaluate("() => { window.fetch = () => Promise.reject(new TypeError('away')); }")
     page.get_by_label("Answer to the customer").fill("Thirty days, and not sixty.")
     expect(page.get_by_text("Your text could not be saved")).to_be_visible()
     assert not ReviewDraft.objects.exists()
