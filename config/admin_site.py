@@ -58,6 +58,7 @@ class CountersignAdminSite(AdminSite):
     site_url = None
     enable_nav_sidebar = False
     login_form = SignInForm
+    app_index_template = "admin/everything.html"  # Django's would show the home page's sections, and find none.
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Any active person who belongs to a tenant, and the platform's own admins."""

@@ -32,7 +32,7 @@ from cases.rights import HeldRights
 from cases.services.standing import Standing, standings
 from cases.vocabulary import DUE_SOON, Role
 from feedback.admin.finding import FindForm
-from feedback.models import Review
+from feedback.models import Export, Review
 from queues.models import Entry, Queue, Reviewer
 from queues.services.fitness import queues_of
 from queues.services.staffing import with_staff
@@ -41,7 +41,7 @@ from .alerts import Alert, alerts_of, at_risk
 
 COUNTED = 999  # Past it a count says "999+": nobody plans by the difference, and counting it reads every row.
 QUEUES, HELD, PEOPLE, TENANTS, PROFILES = 60, 100, 60, 100, 5
-FAILURES, DENIALS, EVENTS, ACTIONS = 5, 10, 15, 5
+FAILURES, DENIALS, EVENTS, ACTIONS, EXPORTS = 5, 10, 15, 5, 5
 REVIEWS = frozenset({Role.REVIEWER, Role.SENIOR_REVIEWER})
 APPROVES = frozenset({Role.APPROVER, Role.SENIOR_REVIEWER})
 
@@ -88,9 +88,12 @@ class Floor:
 
 @dataclass(frozen=True)
 class Audit:
+    """What compliance staff watch. ``exports`` is None for who may make none, and for who has a floor to watch."""
+
     form: FindForm
     denials: Sequence[Denial]
     events: Sequence[CaseEvent]
+    exports: Sequence[Export] | None = None
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,8 @@ def home_of(user: User, rights: HeldRights) -> Home:
         )
     home.actions = _actions(user, rights, home.now)
     if rights.has("view_audit"):
-        home.audit = Audit(FindForm(label_suffix=""), _denials(rights), _events(rights))
+        exports = _exports(rights) if not home.floor and rights.has("export_data") else None
+        home.audit = Audit(FindForm(label_suffix=""), _denials(rights), _events(rights), exports)
     home.tenants = tenants
     return home
 
@@ -240,6 +244,11 @@ def _denials(rights: HeldRights) -> list[Denial]:
 def _events(rights: HeldRights) -> list[CaseEvent]:
     events = rights.within(CaseEvent.objects, "view_audit").select_related("actor", "case", "tenant")
     return list(events.order_by("-id")[:EVENTS])
+
+
+def _exports(rights: HeldRights) -> list[Export]:
+    newest = rights.within(Export.objects, "export_data").select_related("dataset", "requested_by", "tenant")
+    return list(newest.order_by("-id")[:EXPORTS])
 
 
 def _tenants(now: datetime) -> list[Tenant]:

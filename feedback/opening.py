@@ -20,6 +20,7 @@ _TEXTS = (
     "current_draft__policy_version",
     "final_content",
 )
+_WAITING = ("queue__escalation_target", "queue__sla_policy__calendar", "claimed_by", "kept_for")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Opened:
 def opened(user: User, case_id: UUID) -> Opened | None:
     """The case that ``user`` may see, or None. One query for a case that waits, two for one that does not."""
     visible = visible_to(user, Case.objects.filter(pk=case_id))
-    waiting = Entry.objects.select_related("queue", "claimed_by", "kept_for", *(f"case__{name}" for name in _TEXTS))
+    waiting = Entry.objects.select_related(*_WAITING, *(f"case__{name}" for name in _TEXTS))
     entry = _beside(waiting.filter(case__in=visible.values("pk")), "case").first()
     if entry is not None:
         return _opened(entry.case, entry, entry)

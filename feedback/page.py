@@ -20,6 +20,7 @@ from cases.untrusted import is_unseen
 from cases.vocabulary import Route, Trigger, Verdict
 from queues.models import Entry
 from queues.services.available import EntryAction, entry_actions
+from queues.services.clocks import open_time_left
 from queues.services.fitness import fitness_of
 
 from . import exhibits
@@ -112,6 +113,12 @@ class Page:
     def customer_waits(self) -> str:
         """For how long the customer has waited, which no pause of the clock stops; nobody waits for a second look."""
         return span(self.now - self.entry.entered_at) if self.entry and self.entry.kind == Entry.Kind.REVIEW else ""
+
+    @cached_property
+    def open_time_left(self) -> str:
+        """How much of the time to the deadline counts, where the queue's clock runs in business hours alone."""
+        left = open_time_left(self.entry, self.now) if self.entry else None
+        return span(left) if left is not None else ""
 
     def clock(self, at: datetime) -> str:
         return wall_clock(at, self.zone, self.now)

@@ -105,6 +105,11 @@ class Past:
         events = CaseEvent.objects.filter(case=self.case).select_related("actor", "note")
         return list(events.order_by("-id")[:EVENTS])
 
+    @property
+    def escalation(self) -> CaseEvent | None:
+        """The last time that a reviewer of this case escalated it, with their reason as its note."""
+        return next((event for event in self._events if event.kind == CaseEvent.Kind.HANDED_UP), None)
+
     @cached_property
     def consultations(self) -> list[exhibits.Consulted]:
         """Questions to colleagues and their answers, oldest first: each of them is an event."""

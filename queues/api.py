@@ -106,18 +106,6 @@ class HeartbeatView(APIView):
         return Response({"lease_expires_at": claims.heartbeat(*_held(request, case_id))})
 
 
-class ReleaseView(APIView):
-    """Give a case back to its queue."""
-
-    @extend_schema(
-        request=GenerationSerializer, parameters=[HEADER], responses={204: OpenApiResponse(description="Given back")}
-    )
-    @idempotent
-    def post(self, request: Request, case_id: str) -> Response:
-        claims.release(*_held(request, case_id))
-        return Response(status=204)
-
-
 def _held(request: Request, case_id: str):
     case = case_or_404(request, case_id)
     sent = GenerationSerializer(data=request.data)

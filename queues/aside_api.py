@@ -1,4 +1,4 @@
-"""Setting a case aside over REST: skip it, snooze it, decline it, ask a colleague, answer one."""
+"""Setting a case aside over REST: skip, snooze, escalate, decline it, give it back, ask a colleague, answer one."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from cases.wire.queries import check_query
 
 from .api import GenerationSerializer
 from .models import Consultation
-from .services import asides, consults
+from .services import asides, consults, handing_up
 
 DONE = OpenApiResponse(description="Done: the case is no longer yours to decide")
 SHOWN = 100
@@ -38,6 +38,10 @@ class ConsultSerializer(GenerationSerializer):
     colleague = StrictCharField(max_length=150, help_text="The colleague's user name.")
     question = StrictCharField(max_length=asides.REASON_LENGTH)
     hours = StrictIntegerField(min_value=1, max_value=consults.MOST_HOURS, required=False)
+
+
+class GivenBackSerializer(GenerationSerializer):
+    reason = StrictCharField(max_length=asides.REASON_LENGTH, required=False, allow_blank=True)
 
 
 class AnswerSerializer(StrictSerializer):
@@ -82,6 +86,30 @@ class DeclineView(APIView):
     def post(self, request: Request, case_id: str) -> Response:
         case = case_or_404(request, case_id)
         asides.decline(case.pk, request.user, **_sent(ReasonedSerializer, request))
+        return Response(status=204)
+
+
+class HandUpView(APIView):
+    """Escalate a case that you hold: to where its queue escalates to, or else to a supervisor."""
+
+    @extend_schema(request=ReasonedSerializer, parameters=[HEADER], responses={204: DONE})
+    @idempotent
+    def post(self, request: Request, case_id: str) -> Response:
+        case = case_or_404(request, case_id)
+        handing_up.hand_up(case.pk, request.user, **_sent(ReasonedSerializer, request))
+        return Response(status=204)
+
+
+class ReleaseView(APIView):
+    """Give a case that you hold back to its queue, in its old place; a reason, if you give one, is kept."""
+
+    @extend_schema(
+        request=GivenBackSerializer, parameters=[HEADER], responses={204: OpenApiResponse(description="Given back")}
+    )
+    @idempotent
+    def post(self, request: Request, case_id: str) -> Response:
+        case = case_or_404(request, case_id)
+        asides.give_back(case.pk, request.user, **_sent(GivenBackSerializer, request))
         return Response(status=204)
 
 

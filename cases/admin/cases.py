@@ -33,6 +33,7 @@ from ..untrusted import shown
 from ..vocabulary import Route, Signal, Trigger
 from .history import HistoryPages
 from .lists import BoundedPaginator, recent_values
+from .saved_filters import SavedFilters
 from .scoped import ReadOnlyAdmin, refuse
 from .wording import due_words, state_words
 
@@ -60,7 +61,7 @@ class ReasonForm(forms.Form):
 
 
 @admin.register(Case)
-class CaseAdmin(ReadOnlyAdmin, HistoryPages):
+class CaseAdmin(SavedFilters, ReadOnlyAdmin, HistoryPages):
     """``purpose`` is shown nowhere: a challenge looks like any other case."""
 
     view_right = "view_case"

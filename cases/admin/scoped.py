@@ -55,7 +55,7 @@ class TenantFilter(admin.SimpleListFilter):
         return getattr(registered, "tenant_path", "tenant")
 
 
-def _lookups_of(list_filter: Any) -> set[str]:
+def lookups_of(list_filter: Any) -> set[str]:
     """The query parameters that one entry of ``list_filter`` reads."""
     if isinstance(list_filter, str):
         return {list_filter, f"{list_filter}__exact"}
@@ -90,7 +90,7 @@ class TenantScoped(admin.ModelAdmin):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Only what the list's own filters ask. Django lets any column be asked for, secrets and private ones too."""
-        return any(lookup in _lookups_of(chosen) for chosen in self.get_list_filter(request))
+        return any(lookup in lookups_of(chosen) for chosen in self.get_list_filter(request))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Nothing is filled in from the address: what stands there was checked by nobody."""

@@ -17,6 +17,7 @@ from .outbox import Delivery, WebhookEndpoint
 from .people import Membership, TenantGroupPermission, TenantUserPermission, User
 from .policies import Policy, PolicyVersion, RuleFailure, TriggerCondition
 from .recalls import RecallRun
+from .saved_filters import SavedFilter
 from .seals import HeadReceipt, Seal, SealedTable, SealPublishing, SealShape, SealVerification
 from .selftest import SelfTest
 from .switch import AutomationSwitch, ResumeRequest
@@ -57,6 +58,7 @@ __all__ = [
     "Release",
     "ResumeRequest",
     "RuleFailure",
+    "SavedFilter",
     "Seal",
     "SealPublishing",
     "SealShape",

@@ -39,6 +39,8 @@ class CaseEvent(models.Model):
         TAKEN_BACK = "case.taken_back", "Taken back"
         ASSIGNED = "case.assigned", "Given to a person"
         DEADLINE_SET = "case.deadline_set", "Deadline changed by hand"
+        HANDED_UP = "case.handed_up", "Escalated by its reviewer"
+        PRIORITISED = "case.prioritised", "Priority set"
         CUSTOMER_TOLD = "case.customer_told", "Customer told"
         CUSTOMER_NOT_TOLD = "case.customer_not_told", "Customer could not be told"
         ACTION_PENDING = "action.pending", "Action waits for approval"
@@ -87,6 +89,8 @@ class CaseEvent(models.Model):
             Kind.TAKEN_BACK,
             Kind.ASSIGNED,
             Kind.DEADLINE_SET,
+            Kind.HANDED_UP,
+            Kind.PRIORITISED,
             Kind.CUSTOMER_TOLD,
             Kind.CUSTOMER_NOT_TOLD,
             Kind.ACTION_CANCELLED,

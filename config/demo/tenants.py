@@ -12,6 +12,7 @@ from cases.models import Policy, Tenant, TriggerCondition, User
 from cases.rules import DEFAULT_RULES
 from cases.services import people, policies, switch
 from cases.vocabulary import Role
+from config.demo.filters import keep_filters
 from config.demo.ledger_link import LedgerLink
 from queues.models import BusinessCalendar, Queue, Reviewer, ReviewerSkill, Skill, SlaPolicy
 from queues.services.setup import save_queue
@@ -87,6 +88,7 @@ def set_up(plan: Plan, users: Mapping[str, User], *, actor: User) -> Tenant:
     people.assign_roles(users[plan.service], tenant, [Role.INTEGRATION], actor=actor)
     for person in plan.people:
         people.assign_roles(users[person.username], tenant, [person.role], actor=actor)
+        keep_filters(users[person.username], person.role)
         if person.languages or person.skills:
             _enlist(person, users[person.username], tenant, skills, actor)
     _authorise(plan, tenant, users, actor)

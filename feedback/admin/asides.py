@@ -9,7 +9,7 @@ from django import forms
 
 from cases.errors import CountersignError
 from cases.models import User
-from queues.services import asides, available, consults
+from queues.services import asides, available, consults, handing_up
 from queues.services.available import EntryAction
 
 from ..page import Page
@@ -17,14 +17,17 @@ from ..page import Page
 SNOOZES = ((15, "15 minutes"), (30, "30 minutes"), (60, "1 hour"), (120, "2 hours"), (240, "4 hours"), (480, "8 hours"))
 WAITS = ((1, "1 hour"), (2, "2 hours"), (4, "4 hours"), (8, "8 hours"), (24, "24 hours"))
 
-# Beside those of the verdicts (a, e, r, n) and of places on the page (o, t, v, g, x).
+# Beside those of the verdicts (a, e, r, n) and of places on the page (o, t, v, x).
 KEYS = {
     available.SKIP.name: "s",
     available.SNOOZE.name: "z",
     available.CONSULT.name: "c",
     available.DECLINE.name: "d",
+    available.HAND_UP.name: "u",
+    available.RELEASE.name: "g",
     available.ANSWER.name: "w",
 }
+REASONLESS = frozenset({available.SNOOZE.name, available.RELEASE.name})  # may go without a reason
 
 
 def _words(label: str, rows: int = 2, **kwargs: Any) -> forms.CharField:
@@ -61,7 +64,7 @@ class AsideForm(forms.Form):
                 return _words("Your question")
             case "answer":
                 return _words("Your answer", rows=4)
-        return _words("Reason", required=self.action is not available.SNOOZE)
+        return _words("Reason", required=self.action.name not in REASONLESS)
 
     @property
     def key(self) -> str:
@@ -110,6 +113,16 @@ def _decline(claim, values, page) -> str:
     return "Declined. The case is not given to you again, and supervisors see the reason."
 
 
+def _hand_up(claim, values, page) -> str:
+    to = handing_up.hand_up(*claim, reason=values["reason"])
+    return f"Escalated to {to}." if to else "Escalated. It waits in front, and supervisors are told."
+
+
+def _give_back(claim, values, page) -> str:
+    asides.give_back(*claim, reason=values["reason"])
+    return "The case is back in its queue, in its old place."
+
+
 def _stop_waiting(claim, values, page) -> str:
     consults.stop_waiting(*claim[:2])
     return "The clock runs again, and the case is kept for you: take it to go on."
@@ -125,15 +138,13 @@ _RUN: dict[str, Callable[[tuple, dict[str, Any], Page], str]] = {
     available.SNOOZE.name: _snooze,
     available.CONSULT.name: _consult,
     available.DECLINE.name: _decline,
+    available.HAND_UP.name: _hand_up,
+    available.RELEASE.name: _give_back,
     available.STOP_WAITING.name: _stop_waiting,
     available.ANSWER.name: _answer,
 }
 
 
 def forms_of(page: Page, bound: AsideForm | None = None) -> list[AsideForm]:
-    """A form for each action that ``page`` offers beside giving the case back, which its head does."""
-    return [
-        bound if bound and bound.action == action else AsideForm(page, action)
-        for action in page.entry_actions
-        if action.name in _RUN
-    ]
+    """A form for each action that ``page`` offers."""
+    return [bound if bound and bound.action == action else AsideForm(page, action) for action in page.entry_actions]

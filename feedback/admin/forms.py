@@ -135,11 +135,19 @@ class DecisionForm(forms.Form):
         if values.get("final_decision", "") not in ("", self.page.shown.model_decision):
             self.add_error("final_decision", CONTRADICTION)
 
+    def unfinished(self) -> Submission | None:
+        """What stands in the form so far, with or without a verdict; None where a field could not be kept."""
+        return None if self.errors.keys() & KEPT else self.submission()
+
+    def why_not_kept(self) -> str:
+        wrong = [f"{self[name].label}: {' '.join(self.errors[name])}" for name in self.errors.keys() & KEPT]
+        return f"Not saved. {' '.join(sorted(wrong))}"
+
     def submission(self) -> Submission:
         """What a valid form hands in."""
         values = self.cleaned_data
         return Submission(
-            verdict=Verdict(values["verdict"]),
+            verdict=values.get("verdict") or "",
             **{name: values[name] for name in (*TEXT_BOUNDS, "final_decision", "reason_code")},
             no_evidence_applies=values["no_evidence_applies"],
             checked_evidence=tuple(self.findings.items()),

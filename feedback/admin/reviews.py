@@ -22,6 +22,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from approvals.errors import StepUpRequired
 from cases.admin import step_up
+from cases.admin.saved_filters import SavedFilters
 from cases.admin.scoped import ReadOnlyAdmin
 from cases.clock import db_now
 from cases.errors import CountersignError, NotPermitted
@@ -34,12 +35,12 @@ from cases.states import State
 from cases.vocabulary import Verdict
 from queues.models import Entry
 from queues.services import claims
-from queues.services.available import RELEASE, STOP_WAITING
+from queues.services.available import STOP_WAITING
 
 from ..models import Review
 from ..page import Page, page_of, undo_left
 from ..seeing import reviews_visible_to
-from ..services import reviews
+from ..services import reviews, unsent
 from ..services.next_case import submit_and_next
 from .agreement import agreement_page
 from .asides import AsideForm, forms_of
@@ -57,7 +58,7 @@ NOTHING_WAITS = "Nothing waits for you now. New cases appear on this page as the
 
 
 @admin.register(Review)
-class ReviewAdmin(ReadOnlyAdmin):
+class ReviewAdmin(SavedFilters, ReadOnlyAdmin):
     """The reviews that a person may see, newest first; each leads to its case."""
 
     view_right = "view_review"
@@ -93,13 +94,14 @@ class ReviewAdmin(ReadOnlyAdmin):
             ("work/<uuid:case_id>/take/", self.take, "take"),
             ("work/<uuid:case_id>/decide/", self.decide, "decide"),
             ("work/<uuid:case_id>/undo/", self.undo, "undo"),
-            ("work/<uuid:case_id>/release/", self.release, "release"),
             ("work/<uuid:case_id>/aside/<slug:name>/", self.set_aside, "aside"),
             ("work/<uuid:case_id>/heartbeat/", self.heartbeat, "heartbeat"),
+            ("work/<uuid:case_id>/keep/", self.keep, "keep"),
         )
         own = [path(at, self.admin_site.admin_view(view), name=f"feedback_review_{name}") for at, view, name in routes]
         return [
             *own,
+            *self.filter_urls(),
             path("", self.admin_site.admin_view(self.changelist_view), name="feedback_review_changelist"),
             path("<uuid:review_id>/", self.admin_site.admin_view(self.of_review), name="feedback_review_change"),
         ]
@@ -212,26 +214,15 @@ class ReviewAdmin(ReadOnlyAdmin):
             messages.success(request, "The decision is undone and nothing was sent. The case is yours again.")
         return redirect(work_url(case.pk))
 
-    # --- keeping it or giving it back ----------------------------------------------------------------------------
-
-    @method_decorator(require_POST)
-    def release(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
-        """Give the case back to its queue."""
-        case = case_or_404(request, case_id)
-        try:
-            claims.release(case.pk, request.user, generation_in(request))
-        except CountersignError as error:
-            messages.error(request, error.message)
-            return redirect(work_url(case.pk))
-        messages.success(request, "The case is back in its queue, in its old place.")
-        return redirect("admin:index")
+    # --- setting it aside, keeping it ----------------------------------------------------------------------------
 
     @method_decorator(require_POST)
     def set_aside(self, request: HttpRequest, case_id: UUID, name: str) -> HttpResponse:
-        """Skip, snooze or decline it, ask a colleague, or answer one: what ``entry_actions`` offers."""
+        """Skip, snooze, escalate, decline or give it back, ask a colleague, or answer one: what ``entry_actions``
+        offers."""
         page = page_or_404(request, case_id)
         action = next((action for action in page.entry_actions if action.name == name), None)
-        form = AsideForm(page, action, request.POST) if action and name != RELEASE.name else None
+        form = AsideForm(page, action, request.POST) if action else None
         if form is None:
             messages.error(request, "The case has moved on, or this is not yours to do. Nothing was changed.")
             return redirect(work_url(case_id))
@@ -266,6 +257,21 @@ class ReviewAdmin(ReadOnlyAdmin):
         form = DecisionForm(page, request.POST)
         form.forgive()
         return self._show(request, page, form, ActionForms(page.actions, request.POST))
+
+    @method_decorator(sensitive_post_parameters(*TEXT_BOUNDS))
+    @method_decorator(require_POST)
+    def keep(self, request: HttpRequest, case_id: UUID) -> JsonResponse:
+        """Save the unfinished review, for the page's script."""
+        page = page_or_404(request, case_id)
+        form = DecisionForm(page, request.POST)
+        unfinished = form.unfinished()
+        if unfinished is None:
+            return JsonResponse({"detail": form.why_not_kept()}, status=400)
+        try:
+            kept = unsent.autosave(case_id, unfinished, actor=request.user, generation=generation_in(request))
+        except CountersignError as error:
+            return JsonResponse({"code": error.code, "detail": error.message}, status=error.status)
+        return JsonResponse({"at": page.clock(kept.saved_at)})
 
     # --- answers --------------------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from queues.errors import StaleClaim
 from queues.models import Claim, Entry
 from queues.services.claims import hold
 
-from ..checklist import documents_of
+from ..checklist import as_checked, documents_of
 from ..errors import NothingToUndo, NotPending, ReviewInvalid, TooLate
 from ..models import Poll, Review, ReviewDraft
 from ..quorum import Standing
@@ -230,10 +230,12 @@ def _store(
 
 @transaction.atomic
 def undo(case_id: UUID, *, actor: User) -> Review:
-    """Take back one's own decision before it is final. The case stands before the reviewer again."""
+    """Take back one's own decision before it is final. The case is the reviewer's again, with what they wrote."""
     case = lifecycle.locked(case_id)
     if vote := votes.own_vote(case, actor):
-        return votes.take_back(vote, case, actor=actor)
+        undone = votes.take_back(vote, case, actor=actor)
+        keep_text(case.pk, written_in(vote), actor=actor)
+        return undone
     last = Review.objects.filter(case=case, superseded_by=None, kind=Review.Kind.DECISION).order_by("-id").first()
     if last is None or last.reviewer_id != actor.pk:
         raise NothingToUndo("The last decision on this case is not yours.")
@@ -244,7 +246,23 @@ def undo(case_id: UUID, *, actor: User) -> Review:
     review = votes.append_undo(last, actor=actor, now=now)
     decisions.undo(case, actor=actor, now=now)
     votes.reopen(last, case)
+    keep_text(case.pk, written_in(last), actor=actor)
     return review
+
+
+def written_in(review: Review) -> Submission:
+    """What was handed in as ``review``."""
+    text = review.content.text
+    words = ("final_answer", "policy_reason", "notes", "missing_evidence", "better_retrieval_query")
+    return Submission(
+        verdict=Verdict(review.verdict),
+        final_decision=review.final_decision,
+        reason_code=review.reason_code,
+        incorrect_evidence=tuple(text.get("incorrect_evidence") or ()),
+        checked_evidence=as_checked(text.get("checked_evidence")),
+        no_evidence_applies=bool(text.get("no_evidence_applies")),
+        **{name: text.get(name) or "" for name in words},
+    )
 
 
 def undo_left(review: Review, case: Case, now: datetime) -> timedelta | None:

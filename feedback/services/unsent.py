@@ -17,17 +17,21 @@ from .reviews import keep_text
 def autosave(case_id: UUID, unfinished: Submission, *, actor: User, generation: int) -> ReviewDraft:
     """Keep what ``actor`` has written so far on a case that they hold; its verdict may be empty.
 
-    Whoever has lost the claim since keeps their text too and then gets ``StaleClaim``. Raises ``NotClaimed``, and keeps
-    nothing, for a claim that was never theirs.
+    Whoever has lost the claim since keeps their text too and then gets ``StaleClaim``; what they have handed in is not
+    unfinished any more and is kept no second time. Raises ``NotClaimed``, and keeps nothing, for a claim that was never
+    theirs.
     """
-    if not Claim.objects.filter(generation=generation, case=case_id, user=actor).exists():
+    claims = Claim.objects.filter(generation=generation, case=case_id, user=actor)
+    if not claims.exists():
         raise NotClaimed("Take this case before you write its review. Nothing was stored.")
     try:
         with transaction.atomic():
             hold(case_id, actor, generation)
             return keep_text(case_id, unfinished, actor=actor)
     except StaleClaim:
-        keep_text(case_id, unfinished, actor=actor)
+        # A save that was under way while the review was sent.
+        if not claims.filter(end__in=[Claim.End.DECIDED, Claim.End.VOTED]).exists():
+            keep_text(case_id, unfinished, actor=actor)
         raise
 
 

@@ -13,6 +13,7 @@ from django.urls import path
 from django.utils.safestring import SafeString
 
 from cases.admin.lists import BoundedPaginator
+from cases.admin.saved_filters import SavedFilters
 from cases.admin.scoped import ReadOnlyAdmin, refuse
 from cases.admin.wording import due_words
 from cases.clock import db_now
@@ -106,7 +107,7 @@ def _asides(entry: Entry) -> list[Aside]:
 
 
 @admin.register(Entry)
-class EntryAdmin(SupervisingViews, ReadOnlyAdmin):
+class EntryAdmin(SupervisingViews, SavedFilters, ReadOnlyAdmin):
     view_right = "view_queue"
     list_display = ("of_case", "due", "queue", "holder", "lease", "waits_for", "priority", "risk", "route", "kind")
     list_display_links = ("of_case",)

@@ -1,10 +1,12 @@
-"""Giving, taking back and spreading cases: a page that asks for person and reason, then the service for each case."""
+"""What supervisors do with many cases at once, deciding none: a page that asks, then the service for each case."""
 
+from collections.abc import Callable, Collection
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -14,38 +16,64 @@ from django.template.response import TemplateResponse
 from django.urls import path
 
 from cases.admin.scoped import refuse
+from cases.clock import db_now
 from cases.errors import CountersignError
 from cases.models import User
 
 from ..models import Entry
 from ..services.floor import floor_of
-from ..services.supervision import REASON_LENGTH, Moves, hand_over, move, rebalance, supervised
+from ..services.ordering import Place, prioritise, put_off
+from ..services.supervision import REASON_LENGTH, Moves, hand_over, in_turn, move, rebalance, supervised
 
 SHOWN = 100
-NO_TARGET = "Back to the queue"
+BACK = "back in the queue"
+SNOOZES = ((30, "30 minutes"), (60, "1 hour"), (120, "2 hours"), (240, "4 hours"), (480, "8 hours"), (1440, "a day"))
 
 
-class MoveForm(forms.Form):
-    """Why, and to whom; the choice of people is those who review in the tenants that are concerned."""
+class ReasonForm(forms.Form):
+    """Why."""
 
-    to = forms.ModelChoiceField(User.objects.none(), label="To", required=False)
     reason = forms.CharField(max_length=REASON_LENGTH, widget=forms.Textarea(attrs={"rows": 2}))
 
-    def __init__(self, data: Any, *, tenants: set[UUID] | None, may_return: bool = False) -> None:
+    def __init__(self, data: Any = None, *, tenants: Collection[UUID] = ()) -> None:
         super().__init__(data, label_suffix="")
-        if tenants is None:
-            del self.fields["to"]
-            return
+        self.tenants = tenants
+
+
+class GiveForm(ReasonForm):
+    """Why, and to whom; the choice of people is those who review in the tenants that are concerned."""
+
+    to = forms.ModelChoiceField(User.objects.none(), label="To", empty_label="Choose")
+    field_order = ("to", "reason")
+
+    def __init__(self, data: Any = None, *, tenants: Collection[UUID] = ()) -> None:
+        super().__init__(data, tenants=tenants)
         people = User.objects.filter(reviewer_profiles__tenant__in=tenants, is_active=True).distinct()
         self.fields["to"].queryset = people.order_by("first_name", "username")
-        self.fields["to"].required = not may_return
-        self.fields["to"].empty_label = NO_TARGET if may_return else "Choose"
+
+
+class HandOverForm(GiveForm):
+    """As well back to the queues."""
+
+    def __init__(self, data: Any = None, *, tenants: Collection[UUID] = ()) -> None:
+        super().__init__(data, tenants=tenants)
+        self.fields["to"].required, self.fields["to"].empty_label = False, "Back to the queue"
+
+
+class PriorityForm(ReasonForm):
+    priority = forms.TypedChoiceField(label="Place", choices=Place.choices, coerce=int, initial=Place.FIRST)
+    field_order = ("priority", "reason")
+
+
+class SnoozeForm(ReasonForm):
+    minutes = forms.TypedChoiceField(label="For", choices=SNOOZES, coerce=int)
+    field_order = ("minutes", "reason")
 
 
 class SupervisingViews:
     """The actions of the list of entries, and the page of who holds what. Mixed into its admin."""
 
-    actions = ("give_chosen", "take_back_chosen")
+    actions = ("give_chosen", "take_back_chosen", "prioritise_chosen", "snooze_chosen")
 
     def get_actions(self, request: HttpRequest) -> dict:
         return super().get_actions(request) if supervised(request.user).exists() else {}
@@ -58,17 +86,62 @@ class SupervisingViews:
         )
         return [path(at, self.admin_site.admin_view(view), name=f"queues_entry_{name}") for at, view, name in routes]
 
+    @admin.action(description="Give to a person…")
     def give_chosen(self, request: HttpRequest, chosen: QuerySet[Entry]) -> HttpResponse | None:
-        return self._move_chosen(request, chosen, "give_chosen", "Give to a person")
+        def give(keys: list[UUID], to: User, reason: str) -> Moves:
+            return move(keys, actor=request.user, reason=reason, to=to)
 
-    give_chosen.short_description = "Give to a person…"
+        return self._change_chosen(request, chosen, "Give to a person", GiveForm, give)
 
+    @admin.action(description="Take back…")
     def take_back_chosen(self, request: HttpRequest, chosen: QuerySet[Entry]) -> HttpResponse | None:
-        return self._move_chosen(request, chosen, "take_back_chosen", "Take back")
+        def take_back(keys: list[UUID], reason: str) -> Moves:
+            return move(keys, actor=request.user, reason=reason)
 
-    take_back_chosen.short_description = "Take back…"
+        return self._change_chosen(request, chosen, "Take back", ReasonForm, take_back)
 
-    def _move_chosen(self, request: HttpRequest, chosen, action: str, label: str) -> HttpResponse | None:
+    @admin.action(description="Set the priority…")
+    def prioritise_chosen(self, request: HttpRequest, chosen: QuerySet[Entry]) -> HttpResponse | None:
+        def change(keys: list[UUID], priority: int, reason: str) -> Moves:
+            def one(key: UUID) -> None:
+                prioritise(key, actor=request.user, priority=priority, reason=reason)
+
+            return in_turn(keys, one)
+
+        return self._change_chosen(request, chosen, "Set the priority", PriorityForm, change, said="at their new place")
+
+    @admin.action(description="Snooze…")
+    def snooze_chosen(self, request: HttpRequest, chosen: QuerySet[Entry]) -> HttpResponse | None:
+        def change(keys: list[UUID], minutes: int, reason: str) -> Moves:
+            until = db_now() + timedelta(minutes=minutes)
+
+            def one(key: UUID) -> None:
+                put_off(key, actor=request.user, until=until, reason=reason)
+
+            return in_turn(keys, one)
+
+        return self._change_chosen(
+            request,
+            chosen,
+            "Snooze",
+            SnoozeForm,
+            change,
+            said="put off",
+            says="Nobody is offered them until then, and their deadlines run on. What somebody has stays theirs.",
+        )
+
+    def _change_chosen(
+        self,
+        request: HttpRequest,
+        chosen: QuerySet[Entry],
+        label: str,
+        kind: type[ReasonForm],
+        change: Callable[..., Moves],
+        *,
+        said: str = BACK,
+        says: str = "",
+    ) -> HttpResponse | None:
+        """First a page that asks for what ``kind`` asks for, then ``change`` with it."""
         own = chosen.filter(queue__in=supervised(request.user)).order_by("ranked_at", "id")
         entries = list(own.select_related("case", "queue", "claimed_by", "kept_for")[:SHOWN])
         if left := chosen.count() - len(entries):
@@ -77,15 +150,14 @@ class SupervisingViews:
             )
         if not entries:
             return None
-        tenants = {entry.tenant_id for entry in entries} if action == "give_chosen" else None
-        form = MoveForm(request.POST if "confirmed" in request.POST else None, tenants=tenants)
+        sent = request.POST if "confirmed" in request.POST else None
+        form = kind(sent, tenants={entry.tenant_id for entry in entries})
+        keys = [entry.pk for entry in entries]
         if form.is_bound and form.is_valid():
-            values = form.cleaned_data
-            keys = [entry.pk for entry in entries]
-            _tell(request, move(keys, actor=request.user, reason=values["reason"], to=values.get("to")))
+            tell(request, change(keys, **form.cleaned_data), said)
             return None
-        hidden = [("action", action), *((ACTION_CHECKBOX_NAME, entry.pk) for entry in entries)]
-        return self._ask(request, label, form, entries=entries, hidden=hidden)
+        hidden = [("action", request.POST.get("action", "")), *((ACTION_CHECKBOX_NAME, key) for key in keys)]
+        return self._ask(request, label, form, entries=entries, hidden=hidden, says=says)
 
     def floor_view(self, request: HttpRequest) -> HttpResponse:
         """Who holds what until when."""
@@ -105,7 +177,7 @@ class SupervisingViews:
         queue = supervised(request.user).filter(pk=queue_id).first()
         if queue is None:
             raise Http404("No such queue.")
-        form = MoveForm(request.POST or None, tenants=None)
+        form = ReasonForm(request.POST or None)
         if form.is_valid():
             return self._run(
                 request, lambda: rebalance(queue.pk, actor=request.user, reason=form.cleaned_data["reason"])
@@ -124,7 +196,7 @@ class SupervisingViews:
         if holder is None:
             raise Http404("No such reviewer.")
         tenants = set(queues.values_list("tenant", flat=True))
-        form = MoveForm(request.POST or None, tenants=tenants, may_return=True)
+        form = HandOverForm(request.POST or None, tenants=tenants)
         if form.is_valid():
             values = form.cleaned_data
             return self._run(
@@ -135,21 +207,22 @@ class SupervisingViews:
 
     def _run(self, request: HttpRequest, do) -> HttpResponse:
         try:
-            _tell(request, do())
+            tell(request, do())
         except CountersignError as error:
             return refuse(request, error)
         return redirect("admin:queues_entry_held")
 
-    def _ask(self, request: HttpRequest, label: str, form: MoveForm, **more: Any) -> HttpResponse:
+    def _ask(self, request: HttpRequest, label: str, form: ReasonForm, **more: Any) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "opts": self.opts, "title": label, "form": form, **more}
         status = 400 if form.is_bound else 200
         return TemplateResponse(request, "admin/queues/entry/move.html", context, status=status)
 
 
-def _tell(request: HttpRequest, moves: Moves) -> None:
+def tell(request: HttpRequest, moves: Moves, said: str = BACK) -> None:
+    """What became of the cases, in messages; ``said`` of those that went to nobody."""
     for person, count in moves.moved.items():
         cases = "1 case" if count == 1 else f"{count} cases"
-        messages.success(request, f"{cases} to {person}." if person else f"{cases} back in the queue.")
+        messages.success(request, f"{cases} to {person}." if person else f"{cases} {said}.")
     for refused in moves.refused[:10]:
         messages.error(request, refused)
     if len(moves.refused) > 10:

@@ -20,6 +20,8 @@ class Aside(models.Model):
         SKIP = "skip", "Skipped"
         SNOOZE = "snooze", "Snoozed"
         DECLINE = "decline", "Declined for a conflict of interest"
+        HAND_UP = "hand_up", "Escalated"
+        RELEASE = "release", "Given back"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")

@@ -203,6 +203,7 @@ class Claim(models.Model):
         SNOOZED = "snoozed", "Snoozed"
         ASKED = "asked", "Colleague asked"
         DECLINED = "declined", "Declined"
+        RAISED = "raised", "Escalated"
         TAKEN = "taken", "Taken back"
 
     generation = models.BigIntegerField(primary_key=True)

@@ -1,6 +1,5 @@
-"""Setting a case aside: skipping, snoozing, declining it. Each ends one's claim, says why, and stands in the timeline.
-
-Release is in ``claims``: it says nothing, and the case may come back at once.
+"""Setting a case aside: skipping, snoozing, declining it, giving it back. Each ends one's claim, says why, and stands
+in the timeline.
 """
 
 from datetime import datetime, timedelta
@@ -14,7 +13,7 @@ from cases.services.events import record
 
 from ..errors import AsideInvalid
 from ..models import Aside, Claim, Entry
-from .claims import LEASE, free, hold
+from .claims import LEASE, free, hold, release
 from .keeping import keep
 from .staffing import fitting
 
@@ -38,7 +37,7 @@ def skip(case_id: UUID, user: User, generation: int, *, reason: str) -> None:
         passed = {user.pk}  # Everybody has had it: a new round begins, behind the one who skipped it last.
     entry.passed_by, entry.passed_at = sorted(passed), now
     entry.save(update_fields=["passed_by", "passed_at"])
-    _set_aside(entry, user, Claim.End.SKIPPED, Aside.Kind.SKIP, CaseEvent.Kind.SKIPPED, reason=reason, at=now)
+    set_aside(entry, user, Claim.End.SKIPPED, Aside.Kind.SKIP, CaseEvent.Kind.SKIPPED, reason=reason, at=now)
 
 
 @transaction.atomic
@@ -50,17 +49,8 @@ def snooze(case_id: UUID, user: User, generation: int, *, until: datetime, reaso
     """
     entry = hold(case_id, user, generation)
     now = db_now()
-    if until <= now:
-        raise AsideInvalid("This time is past. Choose a later one; nothing was changed.", pointer="/until")
-    if until > now + LONGEST_SNOOZE:
-        raise AsideInvalid("A case can be snoozed for 24 hours at most. Nothing was changed.", pointer="/until")
-    if until >= entry.due_at:
-        raise AsideInvalid(
-            f"The deadline goes on running and comes first, at {entry.due_at:%d %b %H:%M} UTC. Snooze it for less, "
-            "or skip it for somebody else. Nothing was changed.",
-            pointer="/until",
-        )
-    _set_aside(
+    check_until(entry, until, now)
+    set_aside(
         entry, user, Claim.End.SNOOZED, Aside.Kind.SNOOZE, CaseEvent.Kind.SNOOZED, reason=reason, at=now, until=until
     )
     keep(entry, user, back_at=until, kept_until=until + LEASE)
@@ -76,7 +66,29 @@ def decline(case_id: UUID, user: User, generation: int, *, reason: str) -> None:
     entry = hold(case_id, user, generation)
     entry.excluded = sorted({*entry.excluded, user.pk})
     entry.save(update_fields=["excluded"])
-    _set_aside(entry, user, Claim.End.DECLINED, Aside.Kind.DECLINE, CaseEvent.Kind.DECLINED, reason=reason, at=db_now())
+    set_aside(entry, user, Claim.End.DECLINED, Aside.Kind.DECLINE, CaseEvent.Kind.DECLINED, reason=reason, at=db_now())
+
+
+@transaction.atomic
+def give_back(case_id: UUID, user: User, generation: int, *, reason: str = "") -> None:
+    """``claims.release`` with a reason, where there is one: it is kept for supervisors. Raises as ``skip`` does."""
+    if reason.strip():
+        _keep_reason(hold(case_id, user, generation), user, Aside.Kind.RELEASE, reason, at=db_now())
+    release(case_id, user, generation)
+
+
+def check_until(entry: Entry, until: datetime, now: datetime) -> None:
+    """Raise ``AsideInvalid`` where ``entry`` cannot be put off to ``until``."""
+    if until <= now:
+        raise AsideInvalid("This time is past. Choose a later one; nothing was changed.", pointer="/until")
+    if until > now + LONGEST_SNOOZE:
+        raise AsideInvalid("A case can be snoozed for 24 hours at most. Nothing was changed.", pointer="/until")
+    if until >= entry.due_at:
+        raise AsideInvalid(
+            f"The deadline goes on running and comes first, at {entry.due_at:%d %b %H:%M} UTC. Snooze it for less, "
+            "or skip it for somebody else. Nothing was changed.",
+            pointer="/until",
+        )
 
 
 def checked(text: str, name: str) -> str:
@@ -100,7 +112,7 @@ def case_of(entry: Entry) -> Case:
     return Case.objects.select_related("tenant", "current_draft").get(pk=entry.case_id)
 
 
-def _set_aside(
+def set_aside(
     entry: Entry,
     user: User,
     end: Claim.End,
@@ -110,6 +122,20 @@ def _set_aside(
     reason: str,
     at: datetime,
     until: datetime | None = None,
+    note: str = "",
+    **data: str,
+) -> None:
+    """End the claim on a held entry: the reason is kept for supervisors, ``note`` is for everybody who reads the
+    timeline."""
+    _keep_reason(entry, user, kind, reason, at=at, until=until)
+    free(entry, end)
+    if until:
+        data["until"] = until.isoformat(timespec="minutes")
+    record(case_of(entry), event, user, at=at, note=note, queue=entry.queue.slug, **data)
+
+
+def _keep_reason(
+    entry: Entry, user: User, kind: Aside.Kind, reason: str, *, at: datetime, until: datetime | None = None
 ) -> None:
     content = text_of(entry, reason.strip()[:REASON_LENGTH]) if reason.strip() else None
     Aside(
@@ -124,6 +150,3 @@ def _set_aside(
         reason_digest=content.digest() if content else None,
         generation=entry.generation,
     ).save(force_insert=True)
-    free(entry, end)
-    data = {"until": until.isoformat(timespec="minutes")} if until else {}
-    record(case_of(entry), event, user, at=at, queue=entry.queue.slug, **data)

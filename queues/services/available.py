@@ -1,6 +1,6 @@
 """What a person may do with a waiting case besides deciding it: one list draws the buttons and gates each POST."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cases.clock import db_now
@@ -20,7 +20,12 @@ class EntryAction:
     needs: tuple[str, ...] = ()
 
 
-RELEASE = EntryAction("release", "Give back", "The case waits in its old place; it may be offered to you again.")
+RELEASE = EntryAction(
+    "release",
+    "Give back",
+    "The case waits in its old place; it may be offered to you again. Supervisors see the reason, if you give one.",
+    ("reason",),
+)
 SKIP = EntryAction(
     "skip",
     "Skip",
@@ -46,6 +51,13 @@ DECLINE = EntryAction(
     "For a conflict of interest: the case is never given to you again. Supervisors see the reason.",
     ("reason",),
 )
+HAND_UP = EntryAction(
+    "escalate",
+    "Escalate",
+    "It goes to a supervisor who is at work, or else waits before the others of its risk, and supervisors are told. "
+    "Whoever has it next reads your reason.",
+    ("reason",),
+)
 STOP_WAITING = EntryAction("stop-waiting", "Go on without the answer", "The clock runs again, and the case is yours.")
 ANSWER = EntryAction("answer", "Answer", "Your answer stands beside the case, and its clock runs again.", ("answer",))
 
@@ -55,7 +67,7 @@ def entry_actions(entry: Entry | None, user: User, *, now: datetime | None = Non
     if entry is None:
         return []
     if entry.claimed_by_id == user.pk:
-        return [RELEASE, SKIP, SNOOZE, CONSULT, DECLINE]
+        return [SKIP, SNOOZE, CONSULT, _hand_up(entry), DECLINE, RELEASE]
     if not entry.paused_at:
         return []
     waiting = waiting_for(entry.case_id)
@@ -64,3 +76,12 @@ def entry_actions(entry: Entry | None, user: User, *, now: datetime | None = Non
     if waiting.asker_id == user.pk:
         return [STOP_WAITING]
     return [ANSWER] if may_answer(waiting, user, now or db_now()) else []
+
+
+def _hand_up(entry: Entry) -> EntryAction:
+    """Said with the name of the queue, where there is one to go to."""
+    target = entry.queue.escalation_target
+    if target is None:
+        return HAND_UP
+    says = f"It goes to {target}, and supervisors are told. Whoever has it next reads your reason."
+    return replace(HAND_UP, says=says)

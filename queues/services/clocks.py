@@ -67,6 +67,17 @@ class Rules:
             return at + pause
 
 
+def open_time_left(entry: Entry, now: datetime) -> timedelta | None:
+    """The open time until the deadline of ``entry``; None where every minute counts or it has passed."""
+    calendar = Rules(entry.queue.sla_policy).calendar
+    if calendar is ALWAYS or entry.due_at <= now:
+        return None
+    try:
+        return working_between(calendar, now, entry.due_at)
+    except CalendarError:
+        return None
+
+
 def rules_by_queue(queue_ids: set[UUID]) -> dict[UUID, tuple[Queue, Rules]]:
     """Per queue itself, with its escalation target, and its rules: two queries, however many."""
     queues = Queue.objects.filter(pk__in=queue_ids).select_related("sla_policy__calendar", "escalation_target")

@@ -5,7 +5,7 @@ Whoever loses a case keeps the text that they wrote; what they send after that i
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -16,7 +16,7 @@ from guardian.shortcuts import get_objects_for_user
 
 from cases.clock import db_now
 from cases.errors import CountersignError, Stale
-from cases.models import CaseEvent, Tenant, User
+from cases.models import CaseEvent, User
 from cases.permissions import require
 from cases.services.events import record
 from cases.services.members import stand_in_of
@@ -63,7 +63,7 @@ def supervised(actor: User, queues: QuerySet[Queue] | None = None) -> QuerySet[Q
 @transaction.atomic
 def take_back(entry_id: UUID, *, actor: User, reason: str = "") -> None:
     """Return somebody's case, held or set aside, to its old place; nothing happens where it is nobody's."""
-    entry = _locked(entry_id, actor)
+    entry = locked(entry_id, actor)
     if entry.claimed_by_id or entry.kept_for_id:
         holder = entry.claimed_by or entry.kept_for
         free(entry, Claim.End.TAKEN, by=actor)
@@ -78,7 +78,7 @@ def give(entry_id: UUID, *, actor: User, to: User, reason: str) -> User:
     It is what they are offered next, and for ``GIVEN_FOR`` nobody else is. Raises ``Unassignable`` where they may not
     have it or do not work now, and ``Denied``.
     """
-    entry = _locked(entry_id, actor)
+    entry = locked(entry_id, actor)
     if entry.paused_at:
         raise Unassignable(f"{entry.case} is on hold ({entry.pause_reason.lower()}). Nothing was changed.")
     person = _taker(entry, to)
@@ -100,14 +100,21 @@ def hand_over(holder: User, *, actor: User, reason: str, to: User | None = None,
 
 def move(entry_ids: Sequence[UUID], *, actor: User, reason: str, to: User | None = None) -> Moves:
     """Give many cases to ``to``, or take them back without one; each in a transaction of its own."""
+
+    def one(entry_id: UUID) -> User | None:
+        if to is not None:
+            return give(entry_id, actor=actor, to=to, reason=reason)
+        return take_back(entry_id, actor=actor, reason=reason)
+
+    return in_turn(entry_ids, one)
+
+
+def in_turn(entry_ids: Sequence[UUID], change: Callable[[UUID], User | None]) -> Moves:
+    """``change`` each entry, which answers who has it now; what one refuses stays, is said, and stops no other."""
     moves = Moves()
     for entry_id in entry_ids:
         try:
-            if to is None:
-                take_back(entry_id, actor=actor, reason=reason)
-                moves.moved[None] += 1
-            else:
-                moves.moved[give(entry_id, actor=actor, to=to, reason=reason)] += 1
+            moves.moved[change(entry_id)] += 1
         except Entry.DoesNotExist:
             moves.refused.append("A case has left its queue meanwhile.")
         except CountersignError as error:
@@ -128,8 +135,8 @@ def rebalance(queue_id: UUID, *, actor: User, reason: str) -> Moves:
         .select_for_update(skip_locked=True, of=("self",))[:MOST]
     )
     entries = {entry.pk: entry for entry in rows}
-    loads = _loads(queue.tenant, [one.user_id for one in people])
-    workers = [Worker(one.user_id, one.capacity, loads[one.user_id]) for one in people]
+    has = loads(queue.tenant_id, [one.user_id for one in people])
+    workers = [Worker(one.user_id, one.capacity, has[one.user_id]) for one in people]
     pieces = [_piece(entry, people) for entry in entries.values()]
     by_id = {one.user_id: one.user for one in people}
     moves = Moves()
@@ -146,7 +153,7 @@ def set_deadline(entry_id: UUID, due_at: datetime, *, actor: User, reason: str, 
     What the customer was promised does not change, and a deadline that was missed stays missed. ``seen`` is the one
     that ``actor`` looked at. Raises ``DeadlineInvalid``, ``Stale`` where it has changed since, and ``Denied``.
     """
-    entry = _locked(entry_id, actor)
+    entry = locked(entry_id, actor)
     if seen is not None and seen != entry.due_at:
         raise Stale(f"The deadline has changed since: it is {entry.due_at:%d %b %H:%M} UTC now. Nothing was changed.")
     now, reason, before = db_now(), reason.strip()[:REASON_LENGTH], entry.due_at
@@ -181,14 +188,14 @@ def _piece(entry: Entry, people: Sequence[Reviewer]) -> Piece:
     return Piece(entry.pk, entry.claimed_by_id or entry.kept_for_id, fits)
 
 
-def _loads(tenant: Tenant, user_ids: Sequence[UUID]) -> Counter:
+def loads(tenant_id: UUID, user_ids: Sequence[UUID]) -> Counter:
     """How many cases each has, claimed or kept, in two queries."""
-    mine = Entry.objects.filter(tenant=tenant)
-    loads = Counter(mine.filter(claimed_by__in=user_ids).values_list("claimed_by", flat=True))
-    return loads + Counter(mine.filter(kept_for__in=user_ids).values_list("kept_for", flat=True))
+    mine = Entry.objects.filter(tenant=tenant_id)
+    claimed = Counter(mine.filter(claimed_by__in=user_ids).values_list("claimed_by", flat=True))
+    return claimed + Counter(mine.filter(kept_for__in=user_ids).values_list("kept_for", flat=True))
 
 
-def _locked(entry_id: UUID, actor: User) -> Entry:
+def locked(entry_id: UUID, actor: User) -> Entry:
     """The entry under its lock, of a queue that ``actor`` supervises. Raises ``Denied``, ``Entry.DoesNotExist``."""
     Entry.objects.select_for_update().only("pk").get(pk=entry_id)
     links = (

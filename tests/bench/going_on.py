@@ -30,7 +30,11 @@ CLOCK = """
         }
     }).observe(document, {attributes: true, childList: true, subtree: true, attributeFilter: ['class']});
 """
-TOOK = "Number(sessionStorage.getItem('usable')) - Number(sessionStorage.getItem('sent'))"
+TOOK = """() => {
+    const [there] = performance.getEntriesByType('navigation');
+    const [sent, usable] = ['sent', 'usable'].map((name) => Number(sessionStorage.getItem(name)));
+    return [performance.timeOrigin + there.responseEnd - sent, usable - sent];
+}"""
 
 
 def going_on(ground: Ground, decisions: int, logs: Path) -> Iterator[Figure]:
@@ -45,11 +49,14 @@ def going_on(ground: Ground, decisions: int, logs: Path) -> Iterator[Figure]:
             watched_page(browser, f"http://127.0.0.1:{port}") as page,
         ):
             each = _decide(page, ground.world.reviewer.username, decisions)
-        yield Figure(f"Ctrl+Enter to the next case usable, {what} cases", decisions, latency(each))
+        arrived, usable = zip(*each, strict=True)
+        yield Figure(f"Ctrl+Enter to the next case arrived, {what} cases", decisions, latency(arrived))
+        yield Figure(f"Ctrl+Enter to the next case usable, {what} cases", decisions, latency(usable))
 
 
-def _decide(page: Page, username: str, decisions: int) -> list[float]:
-    """Seconds from each decision to the next case; the first one warms the caches and is left out."""
+def _decide(page: Page, username: str, decisions: int) -> list[tuple[float, float]]:
+    """Seconds from each decision until the next page was there to its last byte, and until its keys worked; the first
+    one warms the caches and is left out."""
     page.add_init_script(CLOCK)
     sign_in(page, username, PASSWORD)
     page.get_by_role("button", name="Take the next case").click()
@@ -60,5 +67,6 @@ def _decide(page: Page, username: str, decisions: int) -> list[float]:
         page.keyboard.press("a")
         page.keyboard.press("Control+Enter")
         page.wait_for_function("before => location.href !== before && sessionStorage.getItem('usable')", arg=here)
-        each.append(page.evaluate(TOOK) / 1000)
+        arrived, usable = page.evaluate(TOOK)
+        each.append((arrived / 1000, usable / 1000))
     return each[1:]

@@ -1,7 +1,6 @@
 """The review page without JavaScript: plain requests, as a browser with scripts off would send them."""
 
 import re
-from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -10,19 +9,18 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from cases.clock import db_now, pretend_now
-from cases.models import Case, Denial
-from cases.services import intake, lifecycle
+from cases.clock import db_now
+from cases.services import intake
 from cases.wire.intake import parse_draft
-from feedback.models import Review, ReviewDraft
-from queues.models import Entry, QueueGroupPermission
+from queues.models import Entry
 from queues.services import claims
-from tests.worlds import DRAFT, FAIR, QUESTION, SURE, World, make_world
+from tests.feedback.review_pages import decide, open_next, url, words_of
+from tests.worlds import DRAFT, QUESTION, World, make_world
 
 pytestmark = pytest.mark.django_db
 
 HOSTILE = '<script>alert("x")</script> <img src=x onerror=alert(1)> pay\u202egnp.exe\u200bnow'
-VIEWS = ("work", "take", "decide", "undo", "release", "heartbeat")
+VIEWS = ("work", "take", "decide", "undo", "heartbeat", "keep")
 # The page, the session, the person and the rights: the budget of everything that a reviewer opens.
 QUERY_BUDGET = 15
 
@@ -37,34 +35,6 @@ def rita(client, world):
     """The reviewer's browser."""
     client.force_login(world.reviewer)
     return client
-
-
-def url(view: str, case: Case | Entry) -> str:
-    return reverse(f"admin:feedback_review_{view}", args=[getattr(case, "case_id", None) or case.pk])
-
-
-def filled_in(page, **changes) -> dict[str, str]:
-    """The form of a page as a browser would send it, with ``changes``."""
-    form = page.context["form"]
-    values = {field.name: field.value() or "" for field in form}
-    values |= {"generation": page.context["page"].entry.generation, "displayed": page.context["page"].digest}
-    values |= {"take_next": ""} | changes
-    # A browser sends line ends as CR LF.
-    return {name: v.replace("\n", "\r\n") if isinstance(v, str) else v for name, v in values.items()}
-
-
-def open_next(client, world: World):
-    """Claim the next case and open its page."""
-    return client.get(url("work", world.claim()))
-
-
-def decide(client, page, **changes):
-    return client.post(url("decide", page.context["page"].case), filled_in(page, **changes))
-
-
-def words_of(response) -> str:
-    """The page as it reads: without tags, in one line."""
-    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
 
 
 # --- taking a case -------------------------------------------------------------------------------------------------
@@ -279,283 +249,6 @@ def test_the_queries_of_a_page_are_few_and_do_not_grow(rita, world):
         counts.append(len(queries))
     assert counts[1] <= QUERY_BUDGET, "\n".join(query["sql"][:150] for query in queries)
     assert counts[0] <= counts[1] <= counts[0] + 1  # Earlier drafts are asked for only where there are some.
-
-
-# --- deciding --------------------------------------------------------------------------------------------------------
-
-
-def test_accept_sends_the_draft(rita, world):
-    case = world.submit()
-    response = decide(rita, open_next(rita, world), verdict="accept")
-    case = Case.objects.get(pk=case.pk)
-    assert response.url == reverse("admin:index")
-    assert (case.state, case.verdict) == ("approved", "accept")
-
-
-def test_decide_and_take_next_shows_the_next_case(rita, world):
-    world.submit()
-    second = world.submit()
-    response = decide(rita, open_next(rita, world), verdict="accept", take_next="on")
-    assert response.url == url("work", second)
-    page = rita.get(response.url)
-    assert "Accepted: " in words_of(page) and "Undo" in words_of(page)
-
-
-def test_an_edit_is_stored_as_a_pair_and_shown_as_a_comparison(rita, world):
-    case = world.submit()
-    better = DRAFT.replace("60 days", "30 days")
-    decide(rita, open_next(rita, world), verdict="edit", final_answer=better, reason_code="wrong_fact")
-    review = Review.objects.get(case=case)
-    assert (review.verdict, review.edit_distance, review.is_override) == ("edit", 1, True)
-    assert review.content.text["final_answer"] == better
-    html = rita.get(url("work", case)).content.decode()
-    assert "<del>60</del><ins>30</ins>" in html
-
-
-def test_a_draft_that_nobody_touched_counts_as_accepted(rita, world):
-    case = world.submit()
-    decide(rita, open_next(rita, world), verdict="edit")
-    assert Review.objects.get(case=case).verdict == "accept"
-
-
-def test_reject_needs_a_reason_and_keeps_everything_typed(rita, world):
-    case = world.submit()
-    page = open_next(rita, world)
-    refused = decide(rita, page, verdict="reject", missing_evidence="The outlet rules.", final_answer="Half a th\u00e9")
-    assert refused.status_code == 400
-    text = words_of(refused)
-    assert "Say why it is rejected" in text and "The outlet rules." in text and "Half a thé" in text
-    done = decide(rita, page, verdict="reject", reason_code="unsupported", incorrect_evidence="returns")
-    assert done.status_code == 302
-    case = Case.objects.get(pk=case.pk)
-    review = Review.objects.get(case=case)
-    assert case.state == "rejected" and review.content.text["incorrect_evidence"] == ["returns"]
-
-
-def test_the_evidence_ticked_as_wrong_stays_ticked_when_the_form_comes_back(rita, world):
-    world.submit()
-    refused = decide(rita, open_next(rita, world), verdict="reject", incorrect_evidence="returns")
-    assert re.search(r'name="incorrect_evidence" value="returns"\s+checked', refused.content.decode())
-
-
-def test_a_new_draft_can_be_asked_for(rita, world):
-    case = world.submit()
-    decide(rita, open_next(rita, world), verdict="needs_edit", notes="Quote the outlet rules.")
-    case = Case.objects.get(pk=case.pk)
-    assert case.state == "needs_edit"
-
-
-def test_a_decision_case_offers_the_options_of_its_policy(client):
-    world = make_world("clinic", rules={"decision_options": ["approve", "deny", "escalate"]})
-    client.force_login(world.reviewer)
-    case = world.submit(kind="decision", model_decision="approve", model_draft=None)
-    page = open_next(client, world)
-    assert "approve (the AI’s)" in page.content.decode()
-    decide(client, page, verdict="edit", final_decision="deny")
-    case = Case.objects.get(pk=case.pk)
-    assert (case.state, case.final_decision, Review.objects.get(case=case).is_override) == ("approved", "deny", True)
-
-
-def test_without_a_draft_there_is_nothing_to_accept(rita, world):
-    case = world.submit(model_draft=None, signals=None, evidence=None)
-    page = open_next(rita, world)
-    assert "“Accept” is not offered: there is no draft" in words_of(page)
-    assert decide(rita, page, verdict="accept").status_code == 400
-    decide(rita, page, verdict="edit", final_answer="No, thirty days.", notes="From the policy.")
-    case = Case.objects.get(pk=case.pk)
-    assert case.final_content.text["final_answer"] == "No, thirty days."
-
-
-def test_accept_with_a_changed_answer_is_refused_rather_than_losing_it(rita, world):
-    case = world.submit()
-    refused = decide(rita, open_next(rita, world), verdict="accept", final_answer="Something else entirely.")
-    assert refused.status_code == 400
-    assert "Choose Edit to send your version" in words_of(refused) and "Something else entirely." in words_of(refused)
-    assert not Review.objects.filter(case=case).exists()
-
-
-def test_enter_in_a_field_decides_nothing(rita, world):
-    case = world.submit()
-    page = open_next(rita, world)
-    form = page.content.decode().split("data-decision", 1)[1]
-    assert re.search(r"<button[^>]*>", form).group() == '<button type="submit" disabled hidden>'
-    sent = decide(rita, page)  # What a browser sends without a verdict's button.
-    assert sent.status_code == 400 and "Choose a verdict" in words_of(sent)
-    assert Case.objects.get(pk=case.pk).state == "pending_review"
-
-
-def test_a_sample_of_an_automatic_approval_is_confirmed(client):
-    world = make_world("acme", rules={"sampling_share": 1.0, "new_release_sampling": 1.0})
-    client.force_login(world.reviewer)
-    case = world.submit(signals=SURE)
-    page = open_next(client, world)
-    assert "This was approved automatically; you are looking at a sample." in words_of(page)
-    assert "Confirm" in words_of(page)
-    decide(client, page, verdict="accept")
-    case = Case.objects.get(pk=case.pk)
-    assert case.state == "auto_approved" and not Entry.objects.filter(case=case).exists()
-
-
-def test_a_sample_can_be_overturned(client):
-    world = make_world("acme", rules={"sampling_share": 1.0, "new_release_sampling": 1.0})
-    client.force_login(world.reviewer)
-    case = world.submit(signals=SURE)
-    decide(client, open_next(client, world), verdict="reject", notes="It is wrong.")
-    case = Case.objects.get(pk=case.pk)
-    assert (case.state, case.decided_by) == ("rejected", "human")
-
-
-# --- what has moved on -----------------------------------------------------------------------------------------------
-
-
-def test_a_stale_decision_changes_nothing_and_keeps_every_word(rita, world):
-    case = world.submit()
-    page = open_next(rita, world)
-    claims.release(case.pk, world.reviewer, page.context["page"].entry.generation)
-    refused = decide(rita, page, verdict="edit", final_answer="Thirty days only.", notes="See the policy.")
-    text = words_of(refused)
-    assert refused.status_code == 412
-    for part in (
-        "Nothing was changed, and your text was kept.",
-        "What you wrote",
-        "Thirty days only.",
-        "See the policy.",
-        "Take this case again",
-    ):
-        assert part in text, part
-    assert not Review.objects.filter(case=case).exists()
-    again = rita.post(url("take", case), follow=True)
-    assert "It was kept and stands in the form again" in words_of(again)
-    assert again.context["form"]["final_answer"].value() == "Thirty days only."
-    decide(rita, again, verdict="edit")
-    assert Review.objects.get(case=case).content.text["final_answer"] == "Thirty days only."
-    assert not ReviewDraft.objects.exists()
-
-
-def test_who_lost_the_case_to_another_keeps_the_text_and_cannot_decide(rita, world):
-    case = world.submit()
-    page = open_next(rita, world)
-    claims.release(case.pk, world.reviewer, page.context["page"].entry.generation)
-    world.claim(world.colleague)
-    refused = decide(rita, page, verdict="reject", notes="Mine.")
-    assert refused.status_code == 412
-    assert "Carl has this case until" in words_of(refused) and "Mine." in words_of(refused)
-    assert Case.objects.get(pk=case.pk).state == "pending_review"
-
-
-def test_a_newer_draft_must_be_read_before_it_is_decided(rita, world):
-    case = world.submit()
-    page = open_next(rita, world)
-    intake.add_draft(case.pk, parse_draft({"model_draft": "No, only 30 days.", "signals": FAIR}), actor=world.service)
-    refused = decide(rita, page, verdict="accept")
-    assert refused.status_code == 412 and "A newer draft has arrived" in words_of(refused)
-    assert refused.context["form"]["final_answer"].value() == "No, only 30 days."
-    assert "Earlier drafts" in words_of(refused)
-    assert decide(rita, refused, verdict="accept").status_code == 302
-
-
-def test_a_case_that_was_withdrawn_meanwhile_says_so(rita, world):
-    case = world.submit()
-    page = open_next(rita, world)
-    lifecycle.withdraw(case.pk, actor=world.supervisor, reason="solved")
-    refused = decide(rita, page, verdict="accept", notes="Kept?")
-    assert refused.status_code == 412 and "Kept?" in words_of(refused)
-    assert Case.objects.get(pk=case.pk).state == "withdrawn"
-
-
-def test_a_right_that_was_taken_away_ends_in_a_403_that_is_kept(rita, world):
-    case = world.submit()
-    page = open_next(rita, world)
-    QueueGroupPermission.objects.all().delete()
-    refused = decide(rita, page, verdict="accept")
-    assert refused.status_code == 403 and "You may not do this here" in words_of(refused)
-    assert Denial.objects.get().permission == "work_queue"
-    assert Case.objects.get(pk=case.pk).state == "pending_review"
-
-
-# --- undo, lease, release ---------------------------------------------------------------------------------------
-
-
-def test_undo_gives_the_case_back(rita, world):
-    case = world.submit()
-    done = decide(rita, open_next(rita, world), verdict="accept")
-    home = str(next(iter(get_messages(done.wsgi_request))))
-    assert url("undo", case) in home and "csrfmiddlewaretoken" in home
-    undone = rita.post(url("undo", case), follow=True)
-    assert "The decision is undone" in words_of(undone) and "Your decision" in words_of(undone)
-    case = Case.objects.get(pk=case.pk)
-    assert case.state == "pending_review" and case.final_at is None
-
-
-def test_after_the_window_undo_says_too_late(rita, world):
-    case = world.submit()
-    decide(rita, open_next(rita, world), verdict="accept")
-    with pretend_now(db_now() + timedelta(minutes=5)):
-        late = rita.post(url("undo", case), follow=True)
-    assert "The undo window has passed" in words_of(late)
-    assert Case.objects.get(pk=case.pk).state == "approved"
-
-
-def test_a_request_for_a_new_draft_can_be_undone_within_the_window_too(rita, world):
-    case = world.submit()
-    asked = decide(rita, open_next(rita, world), verdict="needs_edit", notes="Shorter.")
-    assert "Undo" in str(next(iter(get_messages(asked.wsgi_request))))
-    with pretend_now(db_now() + timedelta(minutes=5)):
-        assert "Undo the decision" not in words_of(rita.get(url("work", case)))
-    assert "Undo the decision" in words_of(rita.get(url("work", case)))
-    rita.post(url("undo", case))
-    assert Case.objects.get(pk=case.pk).state == "pending_review"
-
-
-def test_nobody_undoes_somebody_elses_decision(client, world):
-    case = world.submit()
-    client.force_login(world.reviewer)
-    decide(client, open_next(client, world), verdict="accept")
-    client.force_login(world.colleague)
-    assert "Undo the decision" not in words_of(client.get(url("work", case)))
-    assert "is not yours" in words_of(client.post(url("undo", case), follow=True))
-
-
-def test_the_lease_is_extended_by_the_script_and_by_the_button(rita, world):
-    world.submit()
-    page = open_next(rita, world)
-    entry = page.context["page"].entry
-    with pretend_now(db_now() + timedelta(minutes=10)):
-        answer = rita.post(
-            url("heartbeat", entry), {"generation": entry.generation}, headers={"accept": "application/json"}
-        )
-        assert answer.json()["lease_expires_at"] > entry.lease_expires_at.isoformat()
-        typed = rita.post(url("heartbeat", entry), filled_in(page, final_answer="Half a sen"))
-    assert typed.status_code == 200 and "Half a sen" in words_of(typed)
-    assert "Choose a verdict" not in words_of(typed)
-
-
-def test_a_lost_lease_is_a_412_for_the_script(rita, world):
-    world.submit()
-    entry = world.claim()
-    claims.release(entry.case_id, world.reviewer, entry.generation)
-    answer = rita.post(
-        url("heartbeat", entry), {"generation": entry.generation}, headers={"accept": "application/json"}
-    )
-    assert answer.status_code == 412 and answer.json()["code"] == "stale_generation"
-
-
-@pytest.mark.parametrize("generation", ["", "x", "-1", "9" * 40, "٣"])
-def test_a_generation_that_is_none_is_stale(rita, world, generation):
-    world.submit()
-    entry = world.claim()
-    page = rita.get(url("work", entry))
-    assert decide(rita, page, verdict="accept", generation=generation).status_code in (400, 412)
-    answer = rita.post(url("heartbeat", entry), {"generation": generation}, headers={"accept": "application/json"})
-    assert answer.status_code == 412
-
-
-def test_a_released_case_waits_again(rita, world):
-    world.submit()
-    entry = world.claim()
-    response = rita.post(url("release", entry), {"generation": entry.generation})
-    assert response.url == reverse("admin:index")
-    assert Entry.objects.get(pk=entry.pk).claimed_by is None
 
 
 # --- who may look ------------------------------------------------------------------------------------------------

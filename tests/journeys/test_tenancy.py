@@ -57,6 +57,7 @@ WITH_ID: dict[str, list[Probe]] = {
     ],
     "cases/<str:case_id>/heartbeat/": [Probe("POST", {"generation": 1}, "reviewer")],
     "cases/<str:case_id>/release/": [Probe("POST", {"generation": 1}, "reviewer")],
+    "cases/<str:case_id>/hand-up/": [Probe("POST", {"generation": 1, "reason": "r"}, "reviewer")],
     "cases/<str:case_id>/skip/": [Probe("POST", {"generation": 1, "reason": "r"}, "reviewer")],
     "cases/<str:case_id>/snooze/": [Probe("POST", {"generation": 1, "until": "2099-01-01T00:00:00Z"}, "reviewer")],
     "cases/<str:case_id>/decline/": [Probe("POST", {"generation": 1, "reason": "r"}, "reviewer")],

@@ -85,14 +85,14 @@ def test_a_full_investigation_by_keyboard(page, world):
 def test_a_key_opens_each_way_of_setting_aside_and_sends_nothing(page, world):
     case = world.submit()
     take_next(page)
-    for key, name in (("s", "skip_reason"), ("z", "snooze_reason"), ("c", "consult_question"), ("d", "decline_reason")):
+    places = {"s": "skip_reason", "z": "snooze_reason", "c": "consult_question", "u": "escalate_reason"}
+    places |= {"d": "decline_reason", "g": "release_reason"}
+    for key, name in places.items():
         page.keyboard.press(key)
         expect(page.locator(f"#{name}")).to_be_focused()
         page.keyboard.type("a1gx")
         expect(page.locator(f"#{name}")).to_have_value("a1gx")
         page.keyboard.press("Escape")
-    page.keyboard.press("g")
-    expect(page.get_by_role("button", name="Give back")).to_be_focused()
     expect(page.locator("[aria-pressed=true]")).to_have_count(0)
     assert not Aside.objects.exists()
     page.keyboard.press("s")
@@ -101,6 +101,17 @@ def test_a_key_opens_each_way_of_setting_aside_and_sends_nothing(page, world):
     page.keyboard.press("Enter")
     expect(page.get_by_text("Skipped.")).to_be_visible()
     assert Aside.objects.get(case=case).kind == "skip"
+
+
+def test_a_case_is_escalated_by_keyboard_alone(page, world):
+    case = world.submit()
+    take_next(page)
+    page.keyboard.press("u")
+    page.keyboard.type("It smells of fraud.")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Escalated. It waits in front")).to_be_visible()
+    assert Entry.objects.get(case=case).passed_by == [world.reviewer.pk]
 
 
 def test_a_snippet_is_put_into_the_answer_by_its_key(page, world):

@@ -274,12 +274,6 @@
         return true;
     };
 
-    const focusOn = (selector) => {
-        const place = page.querySelector(selector);
-        place?.focus();
-        return Boolean(place);
-    };
-
     const focusOnChecklist = () => {
         const open = [...document.querySelectorAll('[data-finding]')].find((group) => !group.querySelector(':checked'));
         const next = open?.querySelector('input') ?? form?.elements.no_evidence_applies;
@@ -291,7 +285,6 @@
     const PLACES = {
         t: openSnippets,
         v: focusOnChecklist,
-        g: () => focusOn('[data-give-back]'),
         x: () => Boolean(form) && (extend(), true),
     };
 
