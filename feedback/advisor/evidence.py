@@ -19,6 +19,7 @@ class Group:
     was_automatic: bool
     cases: int
     seen: Sums = field(default_factory=Sums)
+    domain: str = ""
 
 
 def total(groups: Iterable[Group]) -> Sums:

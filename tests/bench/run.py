@@ -32,6 +32,7 @@ class Size:
     flips: int
     emptied: int
     breaks: int
+    resamples: int
 
 
 FULL = Size(
@@ -49,6 +50,7 @@ FULL = Size(
     flips=500,
     emptied=10_000,
     breaks=200,
+    resamples=200,
 )
 QUICK = Size(
     few=100,
@@ -65,6 +67,7 @@ QUICK = Size(
     flips=10,
     emptied=200,
     breaks=2,
+    resamples=2,
 )
 
 
@@ -107,7 +110,7 @@ def _measure(size: Size, url: str, logs: Path, *, only: Sequence[str] = (), answ
     import django
 
     django.setup()
-    from . import breaking, claiming, flipping, going_on, ground, pages, shadowing, sweeping, taking_in
+    from . import advising, breaking, claiming, flipping, going_on, ground, pages, shadowing, sweeping, taking_in
     from .figures import Figure, table
 
     began = time.monotonic()
@@ -143,6 +146,7 @@ def _measure(size: Size, url: str, logs: Path, *, only: Sequence[str] = (), answ
         ("intake in process", lambda: taking_in.switch_read(land, size.intakes)),
         ("shadow policies in an intake", lambda: shadowing.shadows_in_intake(land, size.intakes)),
         ("breakers", lambda: breaking.breakers(size.breaks, answers)),
+        ("advice", lambda: advising.advice(size.resamples, answers)),
         ("asking the switch", lambda: flipping.asking(land, size.intakes)),
         ("flips of the switch", lambda: flipping.flips(land, size.flips)),
     ]
