@@ -11,7 +11,7 @@ from ..advisor.pictures import errors_by_threshold, reliability, volume_by_thres
 from ..advisor.thresholds import Level, Recommendation
 from ..advisor.wording import error_words, percent, threshold_words, volume_words
 from ..models import LearnedWeights, ThresholdEvidence
-from ..services import advising, learning
+from ..services import advising, learning, threshold_changes
 
 SHOWN = 5  # versions of learned weights, and changes
 
@@ -44,7 +44,7 @@ def content_of(policy: Policy, days: int) -> dict[str, Any]:
             for row in advice.domains
         ],
         "learned": [_learned(weights, policy, number) for number, weights in enumerate(learned[:SHOWN])],
-        "changes": [(change, advising.since(change)) for change in changes.order_by("-applied_at")[:SHOWN]],
+        "changes": [(change, threshold_changes.since(change)) for change in changes.order_by("-applied_at")[:SHOWN]],
     }
 
 

@@ -33,7 +33,7 @@ from cases.vocabulary import Route
 from ..advisor.comparing import Trial
 from ..advisor.wording import threshold_words
 from ..models import LearnedWeights, ThresholdEvidence
-from ..services import advising, learning
+from ..services import learning, threshold_changes
 from ..services.what_if import replay
 from .threshold_content import SHOWN, content_of
 from .variants import VariantFields
@@ -70,7 +70,7 @@ class WhatIfForm(VariantFields):
     """A variant of one policy; learned weights are one more way in which it may differ."""
 
     policy = forms.UUIDField(widget=forms.HiddenInput)
-    learned = forms.ChoiceField(label="Weights", required=False)
+    learned = forms.ChoiceField(label="Which weights", required=False)
     field_order = ("policy", "learned")
 
     def __init__(self, data: Any, policy: Policy, versions: list[LearnedWeights]) -> None:
@@ -137,7 +137,7 @@ class ThresholdEvidenceAdmin(ReadOnlyAdmin):
             context |= {
                 "report": report,
                 "trial": Trial.from_json(report["trial"]) if report.get("trial") else None,
-                "since": advising.since(evidence),
+                "since": threshold_changes.since(evidence),
             }
         return super().render_change_form(request, context, **kwargs)
 
@@ -196,7 +196,7 @@ class ThresholdEvidenceAdmin(ReadOnlyAdmin):
 
     def apply_view(self, request: HttpRequest) -> HttpResponse:
         def act(policy: Policy, sent: dict[str, Any]) -> str:
-            kept = advising.apply(
+            kept = threshold_changes.apply(
                 policy.pk,
                 days=sent["days"],
                 threshold=sent["threshold"] or 0.0,

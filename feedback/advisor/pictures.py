@@ -1,10 +1,12 @@
 """The geometry of the page's pictures, in the units of an SVG's view box; colours and words belong to the template."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .calibration import Calibration
 from .thresholds import Level
+from .wording import percent
 
 WIDTH, HEIGHT = 640, 260
 LEFT, RIGHT, TOP, BOTTOM = 64, 14, 16, 30
@@ -14,7 +16,7 @@ STEPS = 4  # of a scale
 @dataclass(frozen=True)
 class Tick:
     at: float
-    value: float
+    words: str
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ def errors_by_threshold(levels: Sequence[Level], marks: Sequence[float], toleran
     upper = [f"{x(level.threshold)},{y(level.interval[1])}" for level in known]
     lower = [f"{x(level.threshold)},{y(level.interval[0])}" for level in reversed(known)]
     return Picture(
-        x_ticks=_ticks(low, 1.0, x),
-        y_ticks=_ticks(0.0, top, y),
+        x_ticks=_along(low, x),
+        y_ticks=[Tick(y(value), percent(value)) for value in _quarters(top)],
         band=" ".join([*upper, *lower]),
         lines=[" ".join(f"{x(level.threshold)},{y(level.error or 0.0)}" for level in known)],
         marks=[x(mark) for mark in marks if mark >= low],
@@ -64,8 +66,8 @@ def volume_by_threshold(levels: Sequence[Level], marks: Sequence[float]) -> Pict
     top = _round_up(max((level.per_week for level in levels), default=0.0)) or 1.0
     x, y = _scales(low, 1.0, top)
     return Picture(
-        x_ticks=_ticks(low, 1.0, x),
-        y_ticks=_ticks(0.0, top, y),
+        x_ticks=_along(low, x),
+        y_ticks=[Tick(y(value), f"{value:,g}") for value in _quarters(top)],
         lines=[" ".join(f"{x(level.threshold)},{y(level.per_week)}" for level in ordered)],
         marks=[x(mark) for mark in marks if mark >= low],
     )
@@ -75,8 +77,8 @@ def reliability(found: Calibration) -> Picture:
     """Each bin's share of right drafts over its mean confidence; the second line is what a perfect one would show."""
     x, y = _scales(0.0, 1.0, 1.0)
     return Picture(
-        x_ticks=_ticks(0.0, 1.0, x),
-        y_ticks=_ticks(0.0, 1.0, y),
+        x_ticks=_along(0.0, x),
+        y_ticks=[Tick(y(value), percent(value, 0)) for value in _quarters(1.0)],
         lines=[" ".join(f"{x(one.confidence)},{y(one.right)}" for one in found.bins), f"{x(0)},{y(0)} {x(1)},{y(1)}"],
         whiskers=[
             Whisker(x(one.confidence), y(one.right), y(one.interval[1]), y(one.interval[0])) for one in found.bins
@@ -99,9 +101,16 @@ def _scales(low: float, high: float, top: float) -> tuple[Scale, Scale]:
     return x, y
 
 
-def _ticks(low: float, high: float, scale: Scale) -> list[Tick]:
-    values = (low + (high - low) * step / STEPS for step in range(STEPS + 1))
-    return [Tick(scale(value), value) for value in values]
+def _quarters(top: float) -> list[float]:
+    return [top * step / STEPS for step in range(STEPS + 1)]
+
+
+def _along(low: float, scale: Scale) -> list[Tick]:
+    """From ``low`` to 1, in round steps."""
+    step = next(step for step in (0.02, 0.05, 0.1, 0.2) if (1 - low) / step <= 7)
+    first = math.ceil(round(low / step, 6))
+    values = (number * step for number in range(first, round(1 / step) + 1))
+    return [Tick(scale(value), f"{value:.2f}") for value in values]
 
 
 def _round_up(value: float) -> float:

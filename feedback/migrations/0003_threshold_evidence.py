@@ -8,6 +8,8 @@ import cases.history
 import cases.ids
 from cases.guards import append_only
 
+APPEND_ONLY = ("feedback_learnedweights", "feedback_thresholdevidence")
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -125,6 +127,5 @@ class Migration(migrations.Migration):
             model_name="thresholdevidence",
             index=models.Index(fields=["tenant", "-applied_at"], name="threshold_evidence_newest"),
         ),
-        append_only("feedback_learnedweights"),
-        append_only("feedback_thresholdevidence"),
+        *map(append_only, APPEND_ONLY),
     ]

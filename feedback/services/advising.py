@@ -1,4 +1,4 @@
-"""Advice on a policy's upper threshold from what people decided, and its application by a person.
+"""Advice on a policy's upper threshold from what people decided.
 
 Counted in SQL, as sums by confidence: the latest cases of a window that the policy judged. Confidences are those of the
 weights in force: what other weights judged is read again from the signals that were kept with it.
@@ -11,24 +11,20 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection
 
 from cases.clock import db_now
 from cases.confidence import combine
-from cases.models import Policy, PolicyVersion, User
-from cases.permissions import require
+from cases.models import Policy, PolicyVersion
 from cases.rules import Rules
-from cases.services.policies import publish
 from cases.services.policy_preview import Judged, may_pass
 from cases.vocabulary import Route, Verdict
 
 from ..advisor.calibration import Calibration, calibrate
 from ..advisor.evidence import Group
-from ..advisor.intervals import Sums, predicted
+from ..advisor.intervals import Sums
 from ..advisor.thresholds import Level, Recommendation, grid, levels, recommend
-from ..advisor.wording import recommendation_words, threshold_words
-from ..errors import AdviceOutdated
-from ..models import ThresholdEvidence
+from ..advisor.wording import recommendation_words
 
 LATEST = 20_000  # cases that advice is made of
 VERSIONS = 200  # of the policy, the newest; what older ones judged is left out
@@ -223,89 +219,3 @@ def _by_domain(groups: Sequence[Group], one: Recommendation, weeks: float) -> li
         at = {level.threshold: level for level in levels(by_domain[domain], asked, weeks=weeks)}
         found.append(InDomain(domain, at[one.current.threshold], at[one.level.threshold]))
     return found
-
-
-# --- the act ----------------------------------------------------------------------------------------------------------
-
-
-def locked_policy(policy_id: UUID, version: int, *, actor: User) -> Policy:
-    """The policy, to be changed by ``actor``, as they saw it. Raises ``Denied`` and ``AdviceOutdated``."""
-    policy = Policy.objects.select_for_update(no_key=True, of=("self",)).select_related("tenant").get(pk=policy_id)
-    require(actor, "change_policy", policy.tenant)
-    if policy.version != version:
-        raise AdviceOutdated("Somebody has published another version of this policy. Nothing was changed. Look again.")
-    return policy
-
-
-@transaction.atomic
-def apply(policy_id: UUID, *, days: int, threshold: float, version: int, actor: User, reason: str) -> ThresholdEvidence:
-    """Publish the recommended ``threshold`` as the policy's next version, with the evidence kept beside it.
-
-    The evidence is read again: it must still recommend what the person saw. Raises ``Denied`` and ``AdviceOutdated``.
-    """
-    policy = locked_policy(policy_id, version, actor=actor)
-    advice = advise(policy, days)
-    one = advice.recommendation
-    if not one.acts or one.level.threshold != threshold:
-        raise AdviceOutdated("New decisions have changed the advice. Nothing was changed. Look again.")
-    before = policy.auto_approve_above
-    policy.auto_approve_above = threshold
-    if policy.new_release_threshold is not None and policy.new_release_threshold < threshold:
-        policy.new_release_threshold = threshold  # A new release is never judged more mildly.
-    published = publish(policy, actor=actor, reason=f"threshold {threshold_words(threshold)}, as advised: {reason}")
-    return keep(advice, published, ThresholdEvidence.Kind.THRESHOLD, before=before, actor=actor)
-
-
-def keep(
-    advice: Advice,
-    published: PolicyVersion,
-    kind: ThresholdEvidence.Kind,
-    *,
-    before: float,
-    actor: User,
-    **more: Any,
-) -> ThresholdEvidence:
-    """Store why ``published`` was published."""
-    report = advice.to_json() | more.pop("report", {})
-    return ThresholdEvidence.objects.create(
-        tenant=advice.policy.tenant,
-        policy_version=published,
-        kind=kind,
-        since=advice.start,
-        until=advice.end,
-        cases=advice.cases,
-        tolerated_error=advice.policy.tolerated_error,
-        threshold_before=before,
-        threshold_after=published.document["auto_approve_above"],
-        report=report,
-        applied_by=actor,
-        applied_at=published.published_at,
-        **more,
-    )
-
-
-@dataclass(frozen=True)
-class Since:
-    """What people have seen of the automatic approvals since a change, and how many errors it let expect among them."""
-
-    looked_at: int
-    errors: int
-    least: int
-    most: int
-
-    @property
-    def is_as_expected(self) -> bool:
-        return self.least <= self.errors <= self.most
-
-
-def since(evidence: ThresholdEvidence) -> Since | None:
-    """None for a change that stated no error."""
-    level = evidence.report.get("level") or {}
-    if evidence.kind != ThresholdEvidence.Kind.THRESHOLD or level.get("error") is None:
-        return None
-    policy = evidence.policy_version.policy
-    groups, _, _ = read_groups(policy, evidence.applied_at, db_now(), only=evidence.policy_version_id)
-    n = sum(group.seen.n for group in groups if group.was_automatic)
-    errors = sum(group.seen.errors for group in groups if group.was_automatic)
-    least, most = predicted(level["error"] * level["effective"], level["effective"], n)
-    return Since(n, errors, least, most)

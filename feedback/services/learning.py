@@ -26,7 +26,8 @@ from ..advisor.logistic import Example, fit
 from ..errors import AdviceOutdated, NotShownAsGood, TooFewDecisions
 from ..models import LearnedWeights, ShadowPolicy, ThresholdEvidence
 from . import shadows
-from .advising import advise, confidence_under, keep, locked_policy, signals_of
+from .advising import advise, confidence_under, signals_of
+from .threshold_changes import keep, locked_policy
 
 LATEST = 5_000  # decisions that are learned from, and drafts that thresholds are moved along by
 HELD_OUT = 1 / 3  # of the decisions, the latest

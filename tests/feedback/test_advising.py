@@ -18,7 +18,7 @@ from cases.vocabulary import Role, Route, Trigger
 from feedback.advisor.thresholds import Kind
 from feedback.errors import AdviceOutdated
 from feedback.models import ThresholdEvidence
-from feedback.services import advising
+from feedback.services import advising, threshold_changes
 from feedback.services.what_if import replay
 from feedback.submission import Submission
 from queues.services.setup import create_queue
@@ -136,12 +136,14 @@ def test_a_person_applies_it_and_the_evidence_is_kept_with_the_version(world):
     decided(world, outcomes((0.95, 10, 0), (0.75, 25, 1), (0.6, 5, 15)))
     adam = admin_of(world)
     with pytest.raises(Denied):
-        advising.apply(world.policy.pk, days=28, threshold=0.6, version=1, actor=world.supervisor, reason="x")
+        threshold_changes.apply(world.policy.pk, days=28, threshold=0.6, version=1, actor=world.supervisor, reason="x")
     for threshold, version in ((0.61, 1), (0.6, 2)):
         with pytest.raises(AdviceOutdated):
-            advising.apply(world.policy.pk, days=28, threshold=threshold, version=version, actor=adam, reason="x")
+            threshold_changes.apply(
+                world.policy.pk, days=28, threshold=threshold, version=version, actor=adam, reason="x"
+            )
     assert PolicyVersion.objects.count() == 1
-    kept = advising.apply(world.policy.pk, days=28, threshold=0.6, version=1, actor=adam, reason="as advised")
+    kept = threshold_changes.apply(world.policy.pk, days=28, threshold=0.6, version=1, actor=adam, reason="as advised")
     assert (kept.policy_version.number, kept.policy_version.published_by) == (2, adam)
     assert (kept.threshold_before, kept.threshold_after, kept.tolerated_error, kept.cases) == (0.9, 0.6, 0.2, 56)
     assert kept.policy_version.reason == "threshold 0.60, as advised: as advised"
@@ -154,20 +156,20 @@ def test_a_person_applies_it_and_the_evidence_is_kept_with_the_version(world):
 
 def test_what_was_promised_is_held_against_what_came(world):
     decided(world, outcomes((0.95, 10, 0), (0.75, 25, 1), (0.6, 5, 15)))
-    kept = advising.apply(world.policy.pk, days=28, threshold=0.6, version=1, actor=system_actor(), reason="x")
-    assert advising.since(kept).looked_at == 0
+    kept = threshold_changes.apply(world.policy.pk, days=28, threshold=0.6, version=1, actor=system_actor(), reason="x")
+    assert threshold_changes.since(kept).looked_at == 0
     kept.applied_at = db_now() - timedelta(hours=3)
     decided(world, outcomes((0.7, 19, 1)))
-    found = advising.since(kept)
+    found = threshold_changes.since(kept)
     assert (found.looked_at, found.errors, found.is_as_expected) == (20, 1, True)
     decided(world, outcomes((0.7, 0, 15)))
-    assert not advising.since(kept).is_as_expected
+    assert not threshold_changes.since(kept).is_as_expected
 
 
 def test_a_stricter_threshold_takes_that_for_new_releases_along():
     world = make_world(rules=RULES | {"auto_approve_above": 0.5, "new_release_threshold": 0.6}, undo_seconds=0)
     decided(world, outcomes((0.95, 40, 0), (0.7, 2, 20)))
-    kept = advising.apply(world.policy.pk, days=28, threshold=0.7, version=1, actor=system_actor(), reason="x")
+    kept = threshold_changes.apply(world.policy.pk, days=28, threshold=0.7, version=1, actor=system_actor(), reason="x")
     assert (kept.policy_version.document["new_release_threshold"], kept.threshold_after) == (0.7, 0.7)
 
 

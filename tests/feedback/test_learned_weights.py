@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cases.clock import db_now
 from cases.confidence import SignalRule, logistic
 from cases.models import PolicyVersion
 from cases.models.people import system_actor
@@ -25,12 +26,12 @@ from tests.feedback.decided import decided
 from tests.worlds import World, make_world
 
 HAND = (0.3, 0.25, 0.2)
-GROUNDED, JUDGE, RETRIEVAL = Signal.ANSWER_GROUNDEDNESS, Signal.JUDGE_SCORE, Signal.RETRIEVAL_SCORE
+GROUNDED, TOOLS, RETRIEVAL = Signal.ANSWER_GROUNDEDNESS, Signal.TOOL_SUCCESS, Signal.RETRIEVAL_SCORE
 THREE = {
-    name: SignalRule(weight, Use.OPTIONAL) for name, weight in zip((GROUNDED, JUDGE, RETRIEVAL), HAND, strict=True)
+    name: SignalRule(weight, Use.OPTIONAL) for name, weight in zip((GROUNDED, TOOLS, RETRIEVAL), HAND, strict=True)
 }
 RULES = replace(DEFAULT_RULES, signals=THREE)
-BETTER = {"answer_groundedness": 1.0, "judge_score": 0.1, "retrieval_score": 1.0}  # in what counts
+BETTER = {"answer_groundedness": 1.0, "tool_success": 0.3, "retrieval_score": 1.0}  # in what counts
 
 
 def examples(n: int, true=(-3.0, 6.0, 0.0, 1.0), seed: int = 3) -> list[Example]:
@@ -130,10 +131,10 @@ def test_not_worse_has_to_be_shown():
 # --- from decisions ---------------------------------------------------------------------------------------------------
 
 
-def decisions(n: int, seed: int = 7) -> list[Decision]:
+def decisions(n: int, seed: int = 7, true=(-3.0, 6.0, 0.0, 1.0)) -> list[Decision]:
     rng, found = random.Random(seed), []
-    for one in examples(n, seed=seed):
-        signals = dict(zip((GROUNDED, JUDGE, RETRIEVAL), one.scores, strict=True))
+    for one in examples(n, true, seed):
+        signals = dict(zip((GROUNDED, TOOLS, RETRIEVAL), one.scores, strict=True))
         if rng.random() < 0.1:
             signals.pop(rng.choice(list(signals)))
         found.append(Decision(None, signals, one.is_right))
@@ -145,7 +146,7 @@ def test_the_latest_third_is_held_out_and_silent_drafts_teach_nothing():
     lesson = learn_from([silent, *decisions(300), silent], RULES)
     assert (len(lesson.earlier), len(lesson.later)) == (200, 100)
     assert lesson.trial.is_not_worse and lesson.trial.auc.value > 0
-    assert set(lesson.learned.weights) == {GROUNDED, JUDGE, RETRIEVAL}
+    assert set(lesson.learned.weights) == {GROUNDED, TOOLS, RETRIEVAL}
 
 
 def test_there_must_be_enough_of_either_kind():
@@ -162,15 +163,42 @@ def test_there_must_be_enough_of_either_kind():
 def world(db) -> World:
     signals = {str(name): {"weight": rule.weight, "use": "optional"} for name, rule in THREE.items()}
     rules = {"signals": signals, "new_release_reviews": 0, "sampling_share": 1.0, "auto_approve_above": 0.8}
-    world = make_world(rules={**rules, "quick_review_from": 0.4}, undo_seconds=0)
-    decided(world, [(one.signals, one.is_right) for one in decisions(300)])
-    return world
+    return make_world(rules={**rules, "quick_review_from": 0.4}, undo_seconds=0)
+
+
+def balanced(n: int) -> list[Decision]:
+    """By turns right and wrong, and nearly all by one signal, so that few show enough."""
+    drawn = decisions(4 * n, true=(-8.0, 16.0, 0.0, 1.0))
+    sides = [[one for one in drawn if one.is_right == is_right] for is_right in (True, False)]
+    return [one for pair in zip(*sides, strict=False) for one in pair][:n]
+
+
+def kept_weights(world: World, version: int, **fields) -> LearnedWeights:
+    """Weights as they would be stored, without the decisions behind them."""
+    now = db_now()
+    instants = dict.fromkeys(("since", "split_at", "until", "fitted_at"), now)
+    return LearnedWeights.objects.create(
+        tenant=world.tenant,
+        policy=world.policy,
+        version=version,
+        intercept=-3.0,
+        weights={str(GROUNDED): 6.0},
+        clear_margin=0.2,
+        hand_set={"signals": world.policy.signals, "clear_margin": world.policy.clear_margin},
+        fitted_on=100,
+        compared_on=50,
+        trial={"right": 0, "wrong": 0, "auc": None, "brier": None},
+        fitted_by=world.supervisor,
+        **instants,
+        **fields,
+    )
 
 
 def test_weights_are_learned_tried_adopted_and_given_back(world):
+    decided(world, [(one.signals, one.is_right) for one in balanced(186)])
     system = system_actor()
     weights = learning.learn(world.policy, actor=system)
-    assert (weights.version, weights.fitted_on, weights.compared_on, weights.may_be_adopted) == (1, 200, 100, True)
+    assert (weights.version, weights.fitted_on, weights.compared_on, weights.may_be_adopted) == (1, 124, 62, True)
     assert learning.learn(world.policy, actor=system).version == 2
     moved = learning.thresholds_for(world.policy, learning.document_of(weights))
     now = learning.thresholds_for(world.policy, None)
@@ -195,7 +223,7 @@ def test_weights_are_learned_tried_adopted_and_given_back(world):
     draft = after.current_draft
     assert after.state == "auto_approved" and draft.confidence > kept.threshold_after
     parts = {one["signal"]: one["weight"] for one in draft.contributions}
-    assert parts["answer_groundedness"] > 0.6 > parts["judge_score"], "what counts is still said"
+    assert parts["answer_groundedness"] > 0.6 > parts["tool_success"], "what counts is still said"
     assert ShadowVerdict.objects.get(shadow=shadow, draft=draft).confidence == draft.confidence
     assert PolicyVersion.objects.get(number=2).document["signals"] == world.policy.signals, "those by hand wait"
 
@@ -205,14 +233,11 @@ def test_weights_are_learned_tried_adopted_and_given_back(world):
 
 
 def test_weights_that_are_not_shown_as_good_or_no_longer_fit_are_refused(world):
-    weights = learning.learn(world.policy, actor=system_actor())
-    poor = LearnedWeights.objects.get(pk=weights.pk)
-    poor.pk, poor.version, poor.may_be_adopted, poor._state.adding = None, 2, False, True
-    poor.id = type(poor)._meta.pk.get_default()
-    poor.save(force_insert=True)
+    poor = kept_weights(world, 1, may_be_adopted=False)
+    weights = kept_weights(world, 2, may_be_adopted=True)
     with pytest.raises(NotShownAsGood):
         learning.adopt(poor.pk, version=1, days=91, actor=system_actor(), reason="anyway")
-    world.policy.signals = world.policy.signals | {"judge_score": {"weight": 0.9, "use": "optional"}}
+    world.policy.signals = world.policy.signals | {"tool_success": {"weight": 0.9, "use": "optional"}}
     publish(world.policy, actor=system_actor(), reason="by hand")
     with pytest.raises(AdviceOutdated, match="Learn again"):
         learning.adopt(weights.pk, version=2, days=91, actor=system_actor(), reason="old")

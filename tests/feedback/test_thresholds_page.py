@@ -1,6 +1,5 @@
 """The page of thresholds: who sees it, who acts on it, and nothing of another tenant's."""
 
-import random
 from uuid import uuid4
 
 import pytest
@@ -9,14 +8,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from cases.confidence import logistic
 from cases.models import Denial, PolicyVersion, User
 from cases.models.people import system_actor
 from cases.vocabulary import Role
 from feedback.models import LearnedWeights, ShadowPolicy, ThresholdEvidence
-from feedback.services import advising, learning
+from feedback.services import learning, threshold_changes
 from tests.feedback.decided import decided
 from tests.feedback.test_advising import RULES, outcomes
+from tests.feedback.test_learned_weights import balanced, kept_weights
 from tests.worlds import World, make_world
 
 pytestmark = pytest.mark.django_db
@@ -55,12 +54,8 @@ def sent(world: World, **fields):
 
 
 def taught(world: World) -> LearnedWeights:
-    """Enough decisions on two signals, of which only one is worth anything, and weights learned from them."""
-    rng = random.Random(4)
-    rows = []
-    for _ in range(240):
-        signals = {"answer_groundedness": rng.random(), "judge_score": rng.random()}
-        rows.append((signals, rng.random() < logistic(8 * signals["answer_groundedness"] - 4)))
+    """Just enough decisions, and weights learned from them."""
+    rows = [({str(name): value for name, value in one.signals.items()}, one.is_right) for one in balanced(186)]
     decided(world, rows)
     return learning.learn(world.policy, actor=system_actor())
 
@@ -115,7 +110,7 @@ def test_an_act_needs_a_reason_and_the_right(world):
 
 
 def test_weights_are_learned_run_in_shadow_adopted_and_given_back_on_the_page():
-    rules = {"signals": {name: {"weight": 1.0, "use": "optional"} for name in ("answer_groundedness", "judge_score")}}
+    rules = {"signals": {name: {"weight": 1.0, "use": "optional"} for name in ("answer_groundedness", "tool_success")}}
     world = make_world(rules=RULES | rules, undo_seconds=0)
     client = admin_of(world)
     few = client.post(reverse(ACTS[1]), sent(world), follow=True).content.decode()
@@ -173,7 +168,7 @@ def test_the_number_of_queries_is_fixed(world):
 def test_an_outsider_sees_and_changes_nothing(world):
     other = make_world("other", rules=RULES)
     client = admin_of(other)
-    kept = advising.apply(world.policy.pk, days=91, threshold=0.6, version=1, actor=system_actor(), reason="x")
+    kept = threshold_changes.apply(world.policy.pk, days=91, threshold=0.6, version=1, actor=system_actor(), reason="x")
     text = client.get(PAGE, {"policy": str(world.policy.pk)}).content.decode()
     assert "Acme" not in text and str(world.policy.pk) not in text
     assert "Acme" not in client.get(reverse("admin:feedback_thresholdevidence_changelist")).content.decode()
@@ -187,10 +182,9 @@ def test_an_outsider_sees_and_changes_nothing(world):
     assert PolicyVersion.objects.filter(policy=world.policy).count() == 2
 
 
-def test_anothers_weights_are_nobodys():
-    rules = {"signals": {name: {"weight": 1.0, "use": "optional"} for name in ("answer_groundedness", "judge_score")}}
-    world, other = make_world(rules=RULES | rules, undo_seconds=0), make_world("other", rules=RULES)
-    weights, client = taught(world), admin_of(other)
+def test_anothers_weights_are_nobodys(world):
+    other = make_world("other", rules=RULES)
+    weights, client = kept_weights(world, 1, may_be_adopted=True), admin_of(other)
     for act in (ACTS[2], ACTS[3]):
         assert client.post(reverse(act), sent(other, weights=str(weights.pk))).status_code == 404
-    assert not PolicyVersion.objects.filter(policy=other.policy, number=2).exists()
+    assert not PolicyVersion.objects.filter(number=2).exists()
