@@ -200,13 +200,13 @@ def test_weights_are_learned_tried_adopted_and_given_back(world):
     weights = learning.learn(world.policy, actor=system)
     assert (weights.version, weights.fitted_on, weights.compared_on, weights.may_be_adopted) == (1, 124, 62, True)
     assert learning.learn(world.policy, actor=system).version == 2
+    before = world.submit(signals=BETTER)
+    assert before.state == "pending_review"
     moved = learning.thresholds_for(world.policy, learning.document_of(weights))
     now = learning.thresholds_for(world.policy, None)
     assert now.auto_approve_above == pytest.approx(0.8, abs=0.02)
     assert now.quick_review_from == pytest.approx(0.4, abs=0.02)
     assert moved.quick_review_from < moved.auto_approve_above <= moved.new_release_threshold
-    before = world.submit(signals=BETTER)
-    assert before.state == "pending_review"
 
     shadow = learning.run_in_shadow(weights, actor=system, reason="look")
     with pytest.raises(Denied):

@@ -27,10 +27,14 @@ ACTS = [
 
 
 @pytest.fixture
-def world() -> World:
-    world = make_world(rules=RULES, undo_seconds=0)
-    decided(world, outcomes((0.95, 10, 0), (0.75, 25, 1), (0.6, 5, 15)), external_id=None)
-    return world
+def bare() -> World:
+    return make_world(rules=RULES, undo_seconds=0)
+
+
+@pytest.fixture
+def world(bare) -> World:
+    decided(bare, outcomes((0.95, 10, 0), (0.75, 25, 1), (0.6, 5, 15)), external_id=None)
+    return bare
 
 
 def sign_in(user: User) -> Client:
@@ -92,20 +96,20 @@ def test_a_person_publishes_the_advice_and_finds_it_again(world):
 
 
 @pytest.mark.parametrize("change", [{"days": "5"}, {"version": "x"}, {"policy": "x"}, {"policy": str(uuid4())}])
-def test_what_is_no_act_is_a_404(world, change):
-    assert admin_of(world).post(reverse(ACTS[0]), sent(world, **change)).status_code == 404
+def test_what_is_no_act_is_a_404(bare, change):
+    assert admin_of(bare).post(reverse(ACTS[0]), sent(bare, **change)).status_code == 404
 
 
-def test_an_act_needs_a_reason_and_the_right(world):
-    text = admin_of(world).post(reverse(ACTS[0]), sent(world, reason=" "), follow=True).content.decode()
+def test_an_act_needs_a_reason_and_the_right(bare):
+    text = admin_of(bare).post(reverse(ACTS[0]), sent(bare, reason=" "), follow=True).content.decode()
     assert "Say why. Nothing was changed." in text
     for act in ACTS:
         weights = {"weights": str(uuid4())} if "adopt" in act or "shadow" in act else {}
         expected = 404 if weights else 403
-        assert sign_in(world.supervisor).post(reverse(act), sent(world, **weights)).status_code == expected, act
-        assert sign_in(world.reviewer).post(reverse(act), sent(world)).status_code == 403
-        assert sign_in(world.supervisor).get(reverse(act)).status_code == 405
-    assert Denial.objects.filter(tenant=world.tenant, permission="change_policy").count() == 3
+        assert sign_in(bare.supervisor).post(reverse(act), sent(bare, **weights)).status_code == expected, act
+        assert sign_in(bare.reviewer).post(reverse(act), sent(bare)).status_code == 403
+        assert sign_in(bare.supervisor).get(reverse(act)).status_code == 405
+    assert Denial.objects.filter(tenant=bare.tenant, permission="change_policy").count() == 3
     assert PolicyVersion.objects.count() == 1
 
 
@@ -147,11 +151,11 @@ def test_the_what_if_shows_movements_and_refuses_what_is_no_policy(world):
     assert PolicyVersion.objects.count() == 1
 
 
-def test_the_pages_are_for_those_who_may_see_metrics(world):
-    for url in (PAGE, f"{WHAT_IF}?policy={world.policy.pk}"):
-        assert sign_in(world.reviewer).get(url).status_code == 403
+def test_the_pages_are_for_those_who_may_see_metrics(bare):
+    for url in (PAGE, f"{WHAT_IF}?policy={bare.policy.pk}"):
+        assert sign_in(bare.reviewer).get(url).status_code == 403
         assert Client().get(url).status_code == 302
-        assert sign_in(world.compliance).get(url).status_code == 200
+        assert sign_in(bare.compliance).get(url).status_code == 200
 
 
 def test_the_number_of_queries_is_fixed(world):
@@ -182,9 +186,9 @@ def test_an_outsider_sees_and_changes_nothing(world):
     assert PolicyVersion.objects.filter(policy=world.policy).count() == 2
 
 
-def test_anothers_weights_are_nobodys(world):
+def test_anothers_weights_are_nobodys(bare):
     other = make_world("other", rules=RULES)
-    weights, client = kept_weights(world, 1, may_be_adopted=True), admin_of(other)
+    weights, client = kept_weights(bare, 1, may_be_adopted=True), admin_of(other)
     for act in (ACTS[2], ACTS[3]):
         assert client.post(reverse(act), sent(other, weights=str(weights.pk))).status_code == 404
     assert not PolicyVersion.objects.filter(number=2).exists()
