@@ -1,5 +1,8 @@
 """One confidence out of many signals: the weighted mean of those that the policy uses.
 
+A policy may use weights that were learned from past decisions instead of its own. They are log odds: the same mean, by
+learned shares, is then read off a logistic curve, so that the confidence is the chance of being right.
+
 Pure. Four properties hold for every input and are tested: the result lies in [0, 1], the order of the signals does not
 matter, a better signal never lowers it, and holding a signal back never raises it.
 """
@@ -29,11 +32,24 @@ class SignalRule:
 
 
 @dataclass(frozen=True)
+class Learned:
+    """Weights fitted on a tenant's own reviews, in log odds for a signal that goes from 0 to 1; none is below 0.
+
+    ``version`` numbers them within their policy. ``clear_margin`` is the one that they were fitted with.
+    """
+
+    version: int
+    intercept: float
+    weights: Mapping[str, float]
+    clear_margin: float
+
+
+@dataclass(frozen=True)
 class Contribution:
     """One signal's part in a confidence.
 
     ``value`` is what the caller reported, None when it is missing; ``weight`` is its share of all weights in use, in
-    [0, 1]; ``points`` is what it adds to the confidence, at most ``weight``; ``reading`` is a word for people.
+    [0, 1]; ``points`` is what it adds to the weighted mean, at most ``weight``; ``reading`` is a word for people.
     """
 
     signal: str
@@ -60,19 +76,31 @@ class Confidence:
     missing_required: tuple[str, ...] = ()
 
 
-def combine(signals: Mapping[str, float], rules: Mapping[str, SignalRule], *, clear_margin: float) -> Confidence:
+def combine(
+    signals: Mapping[str, float],
+    rules: Mapping[str, SignalRule],
+    *,
+    clear_margin: float,
+    learned: Learned | None = None,
+) -> Confidence:
     """The weighted mean of the signals that ``rules`` uses; a missing one counts as ``PRIOR``.
 
     ``clear_margin`` (above 0) is the rerank margin that counts as 1. A reported value outside [0, 1] is taken as the
     nearer end, and one that is no finite number as missing. Signals that are unused or have no rule change nothing.
     The mean is cut to four digits, never rounded up, so that it reaches a threshold only where the exact mean does.
+
+    With ``learned``, its weights stand for those of ``rules``, which still say what is in use, and the mean is read off
+    its curve; where nothing at all is reported, the confidence is 0 as ever.
     """
     in_use = [(name, rules[name]) for name in Signal if name in rules and rules[name].use != Use.UNUSED]
+    if learned:
+        clear_margin = learned.clear_margin
+        in_use = [(name, SignalRule(learned.weights.get(name, 0.0), rule.use)) for name, rule in in_use]
     total = math.fsum(rule.weight for _, rule in in_use)
     contributions, products, missing = [], [], []
     for name, rule in in_use:
         value = reported(signals.get(name))
-        score = _score(name, value, clear_margin)
+        score = scored(name, value, clear_margin)
         share = rule.weight / total if total else 0.0
         products.append(share * score)
         contributions.append(
@@ -80,7 +108,11 @@ def combine(signals: Mapping[str, float], rules: Mapping[str, SignalRule], *, cl
         )
         if value is None and rule.use == Use.REQUIRED:
             missing.append(str(name))
-    return Confidence(_cut(math.fsum(products)), tuple(contributions), tuple(missing))
+    mean = math.fsum(products)
+    if learned:
+        is_silent = all(one.value is None for one in contributions)
+        mean = 0.0 if is_silent else logistic(learned.intercept + total * mean)
+    return Confidence(_cut(mean), tuple(contributions), tuple(missing))
 
 
 def reported(value: object) -> float | None:
@@ -94,8 +126,16 @@ def reported(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _score(name: Signal, value: float | None, clear_margin: float) -> float:
-    """The signal on the common scale: in [0, 1], higher is safer."""
+def logistic(odds: float) -> float:
+    """The chance that ``odds``, in log odds, stand for."""
+    if odds >= 0:
+        return 1 / (1 + math.exp(-odds))
+    grown = math.exp(odds)  # Of a number below 0: no overflow.
+    return grown / (1 + grown)
+
+
+def scored(name: str, value: float | None, clear_margin: float) -> float:
+    """The signal on the common scale: in [0, 1], higher is safer; a missing one counts as ``PRIOR``."""
     if value is None:
         return PRIOR
     if name == Signal.RERANK_MARGIN:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from cases.confidence import SignalRule
+from cases.confidence import Learned, SignalRule
 from cases.rules_document import ALWAYS_HIGH_STAKES, Condition, Reader, RulesInvalid
 from cases.vocabulary import Risk, Signal, Trigger, Use
 
@@ -16,7 +16,8 @@ class Rules:
     """One version of a policy. Thresholds and shares are in [0, 1]; the fields' meaning stands in DESIGN.md, section 3.
 
     ``new_release_threshold`` replaces ``auto_approve_above`` and ``new_release_sampling`` raises ``sampling_share``
-    until a release has had ``new_release_reviews`` reviews; None keeps the threshold.
+    until a release has had ``new_release_reviews`` reviews; None keeps the threshold. ``tolerated_error`` is the share
+    of automatic approvals that may be wrong: thresholds are advised against it, and triage does not read it.
     """
 
     auto_approve_above: float = 0.95
@@ -36,6 +37,8 @@ class Rules:
     decision_options: tuple[str, ...] = ()
     reason_codes: tuple[tuple[str, str], ...] = ()
     conditions: tuple[Condition, ...] = ()
+    tolerated_error: float = 0.02
+    learned: Learned | None = None
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], *, check_conditions: bool = True) -> Self:
@@ -71,6 +74,14 @@ class Rules:
                 {"name": condition.name, "trigger": str(condition.trigger), "expression": condition.expression}
                 for condition in self.conditions
             ],
+            "tolerated_error": self.tolerated_error,
+            "learned": self.learned
+            and {
+                "version": self.learned.version,
+                "intercept": self.learned.intercept,
+                "weights": {str(name): weight for name, weight in sorted(self.learned.weights.items())},
+                "clear_margin": self.learned.clear_margin,
+            },
         }
 
 

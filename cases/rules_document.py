@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cases.conditions import ConditionInvalid, check
-from cases.confidence import DIGITS, SignalRule
+from cases.confidence import DIGITS, Learned, SignalRule
 from cases.errors import CountersignError
 from cases.vocabulary import Risk, Signal, Trigger, Use
 
@@ -21,6 +21,7 @@ MAX_ENTRIES = 200
 MAX_CONDITIONS = 50
 MAX_WEIGHT = 1000.0
 MAX_REVIEWS = 100_000
+LEARNED_FIELDS = {"version", "intercept", "weights", "clear_margin"}
 
 # A policy may call more risks high stakes, never fewer: what is high is not decided without a person.
 ALWAYS_HIGH_STAKES = frozenset({Risk.HIGH, Risk.CRITICAL})
@@ -99,6 +100,8 @@ class Reader:
             "decision_options": tuple(self.texts("decision_options")),
             "reason_codes": self.reason_codes(),
             "conditions": self.conditions(),
+            "tolerated_error": self.number("tolerated_error", self.document["tolerated_error"]),
+            "learned": self.learned(),
         }
         if not self.errors:
             self.compare(fields)
@@ -184,6 +187,27 @@ class Reader:
         if not self.errors and math.fsum(rule.weight for rule in found.values() if rule.use != Use.UNUSED) <= 0:
             self.error("signals", "At least one signal in use must have a weight above 0.")
         return found
+
+    def learned(self) -> Learned | None:
+        value = self.document["learned"]
+        if value is None:
+            return None
+        if not isinstance(value, Mapping) or set(value) != LEARNED_FIELDS:
+            self.error("learned", f"Must be an object with {', '.join(sorted(LEARNED_FIELDS))}.")
+            return None
+        version = value["version"]
+        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+            self.error("learned.version", "Must be a whole number from 1.")
+        weights = {}
+        for name, weight in self.mapping("learned.weights", value["weights"]).items():
+            path = f"learned.weights.{name[:40]}"
+            if name not in Signal.values:
+                self.error(path, "Is not a known signal.")
+            else:
+                weights[Signal(name)] = self.number(path, weight, 0.0, MAX_WEIGHT)
+        intercept = self.number("learned.intercept", value["intercept"], -MAX_WEIGHT, MAX_WEIGHT)
+        margin = self.number("learned.clear_margin", value["clear_margin"], 0.001, 1.0)
+        return Learned(version, intercept, weights, margin)
 
     def risks(self) -> frozenset[Risk]:
         found = frozenset(

@@ -133,7 +133,7 @@ def triage(facts: Facts, rules: Rules | None, *, automation: Automation, may_aut
             cautious=True,
         )
     risk = effective_risk(facts.risk_claimed, facts.domain, rules)
-    confidence = combine(facts.signals, rules.signals, clear_margin=rules.clear_margin)
+    confidence = combine(facts.signals, rules.signals, clear_margin=rules.clear_margin, learned=rules.learned)
     cautious = facts.release_reviews < rules.new_release_reviews
     threshold = max(rules.auto_approve_above, (rules.new_release_threshold or 0.0) if cautious else 0.0)
 

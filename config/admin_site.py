@@ -27,6 +27,7 @@ MENU = (
     ("People", "admin:cases_membership_changelist", "view_people"),
     ("Automation", "admin:cases_automationswitch_changelist", "view_automation"),
     ("Insights", "admin:insights", "view_metrics"),
+    ("Thresholds", "admin:feedback_thresholds", "view_metrics"),
     ("Exports", "admin:feedback_export_changelist", "export_data"),
     ("Changes", "admin:cases_changerequest_changelist", "view_audit"),
     ("Sign-ins", "admin:cases_accessevent_changelist", "view_audit"),

@@ -84,3 +84,18 @@ class LookRefused(CountersignError):
 
     code = "second_look_refused"
     title = "No second look was asked for"
+
+
+class AdviceOutdated(Stale):
+    code = "advice_outdated"
+    title = "The evidence or the policy has changed since you looked"
+
+
+class TooFewDecisions(IllegalState):
+    code = "too_few_decisions"
+    title = "There are too few decisions to learn from"
+
+
+class NotShownAsGood(IllegalState):
+    code = "not_shown_as_good"
+    title = "These weights are not shown to be as good as those set by hand"

@@ -69,7 +69,7 @@ class PolicyForm(SignalRows):
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.preview = None
-        for name in ("auto_approve_above", "quick_review_from", "new_release_threshold"):
+        for name in ("auto_approve_above", "quick_review_from", "new_release_threshold", "tolerated_error"):
             if name in self.fields:
                 self.fields[name].widget.attrs.update(UNIT_STEP)
         stored = self.instance.signals or {}
@@ -123,14 +123,14 @@ class PolicyAdmin(Beside, TrackedAdmin):
         (
             "Thresholds",
             {
-                "fields": ("auto_approve_above", "quick_review_from"),
+                "fields": ("auto_approve_above", "quick_review_from", "tolerated_error"),
                 "description": "Confidence runs from 0 to 1. “Preview” shows what a change would do to past cases.",
             },
         ),
         (
             "Signals",
             {
-                "fields": (*((f"use_{signal}", f"weight_{signal}") for signal in Signal), "clear_margin"),
+                "fields": ("weights_in_force", *((f"use_{one}", f"weight_{one}") for one in Signal), "clear_margin"),
                 "description": "Confidence is their weighted mean. One that is missing counts as 0; a required one "
                 "that is missing always sends the case to a person.",
             },
@@ -161,7 +161,17 @@ class PolicyAdmin(Beside, TrackedAdmin):
         return policy.domain or "every domain"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Policy | None = None):
-        return (*super().get_readonly_fields(request, obj), "domain") if obj else ()
+        fixed = (*super().get_readonly_fields(request, obj), "domain") if obj else ()
+        return (*fixed, "weights_in_force")
+
+    @admin.display(description="In force")
+    def weights_in_force(self, policy: Policy) -> str:
+        if not policy.learned:
+            return "the weights below"
+        return (
+            f"weights learned, version {policy.learned['version']}; those below wait. "
+            "What is unused or required counts either way."
+        )
 
     def get_fieldsets(self, request: HttpRequest, obj: Policy | None = None):
         fieldsets = super().get_fieldsets(request, obj)
@@ -169,7 +179,9 @@ class PolicyAdmin(Beside, TrackedAdmin):
             return fieldsets
         # The reader's page: what the form's own fields would show, as the model keeps it.
         return [
-            (title, options | {"fields": ("signal_table", "clear_margin")}) if title == "Signals" else (title, options)
+            (title, options | {"fields": ("weights_in_force", "signal_table", "clear_margin")})
+            if title == "Signals"
+            else (title, options)
             for title, options in fieldsets
         ]
 

@@ -110,6 +110,14 @@ class Policy(Tracked):
         validators=UNIT,
         help_text="A stricter upper threshold meanwhile.",
     )
+    tolerated_error = models.FloatField(
+        default=_DEFAULT["tolerated_error"],
+        validators=UNIT,
+        help_text="Share of automatic approvals that may be wrong. Thresholds are advised against it.",
+    )
+    learned = models.JSONField(
+        null=True, blank=True, editable=False, help_text="The learned weights that are in force, if any."
+    )
     decision_options = ArrayField(models.CharField(max_length=100), default=list, blank=True)
     reason_codes = models.JSONField(
         default=default_reason_codes, blank=True, help_text="Pairs of a code and its words."

@@ -1,7 +1,7 @@
 """What other thresholds would have made of a tenant's latest cases, from what triage stored with each draft."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..models import Draft, Policy
 from ..vocabulary import Route, Trigger
@@ -86,3 +86,12 @@ def route_under(draft: Judged, thresholds: Thresholds) -> Route:
     if Trigger.HIGH_STAKES in triggers or draft.is_absent or draft.confidence < thresholds.quick_review_from:
         return Route.FULL_INVESTIGATION
     return Route.QUICK_REVIEW if triggers else Route.AUTO_APPROVE
+
+
+def may_pass(draft: Judged, *, new_release_threshold: float | None) -> bool:
+    """Whether ``draft`` would pass by itself if only its confidence were above the upper threshold.
+
+    That automation was stopped when it came says nothing of it, and does not count.
+    """
+    asked = replace(draft, triggers=draft.triggers - {Trigger.AUTOMATION_STOPPED})
+    return route_under(asked, Thresholds(0.0, 0.0, new_release_threshold)) == Route.AUTO_APPROVE

@@ -6,6 +6,7 @@ from .looks import SecondLookAdmin
 from .reviews import ReviewAdmin
 from .shadows import ShadowPolicyAdmin
 from .snippets import TextSnippetAdmin
+from .thresholds import ThresholdEvidenceAdmin
 from .weekly import WeeklyExportAdmin
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "SecondLookAdmin",
     "ShadowPolicyAdmin",
     "TextSnippetAdmin",
+    "ThresholdEvidenceAdmin",
     "WeeklyExportAdmin",
 ]

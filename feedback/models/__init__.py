@@ -1,5 +1,6 @@
 """What people decided, and what it teaches."""
 
+from .advice import LearnedWeights, ThresholdEvidence
 from .exports import Dataset, DatasetVersion, Export, Push, PushTarget
 from .labels import CorrectionLabel
 from .looks import SecondLook
@@ -18,6 +19,7 @@ __all__ = [
     "Export",
     "ExportedLabel",
     "ExportedOverride",
+    "LearnedWeights",
     "MetricHour",
     "MetricMark",
     "MetricState",
@@ -30,5 +32,6 @@ __all__ = [
     "ShadowPolicy",
     "ShadowVerdict",
     "TextSnippet",
+    "ThresholdEvidence",
     "WeeklyExport",
 ]

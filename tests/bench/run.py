@@ -35,6 +35,7 @@ class Size:
     emptied: int
     breaks: int
     sealed: int
+    resamples: int
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ FULL = Size(
     emptied=10_000,
     breaks=200,
     sealed=1_000_000,
+    resamples=200,
 )
 QUICK = Size(
     few=100,
@@ -81,6 +83,7 @@ QUICK = Size(
     emptied=200,
     breaks=2,
     sealed=2_000,
+    resamples=2,
 )
 
 
@@ -123,7 +126,20 @@ def _measure(size: Size, url: str, logs: Path, *, only: Sequence[str] = (), answ
     import django
 
     django.setup()
-    from . import asking, breaking, claiming, flipping, going_on, ground, pages, seals, shadowing, sweeping, taking_in
+    from . import (
+        advising,
+        asking,
+        breaking,
+        claiming,
+        flipping,
+        going_on,
+        ground,
+        pages,
+        seals,
+        shadowing,
+        sweeping,
+        taking_in,
+    )
     from .figures import Figure, table
 
     began = time.monotonic()
@@ -151,6 +167,7 @@ def _measure(size: Size, url: str, logs: Path, *, only: Sequence[str] = (), answ
         Part("breakers", lambda: breaking.breakers(size.breaks, answers)),
         Part("asking the switch", lambda: asking.in_process(land, size.intakes)),
         Part("asking the switch over HTTP", lambda: asking.over_http(land, size.intakes, logs)),
+        Part("advice", lambda: advising.advice(size.resamples, answers)),
         Part("seals", lambda: seals.sealing_costs(land, size.intakes, size.sealed)),
         Part("flips of the switch", lambda: flipping.flips(land, size.flips, size.deciders)),
     ]

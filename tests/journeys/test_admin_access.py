@@ -42,7 +42,7 @@ from cases.signing import new_secret
 from cases.vocabulary import Role
 from config.home import home_of
 from feedback.kinds import Kind
-from feedback.models import Export, Push, PushTarget, TextSnippet
+from feedback.models import Export, Push, PushTarget, TextSnippet, ThresholdEvidence
 from feedback.services import exports
 from queues.models import BusinessCalendar, Consultation, Entry, Queue, Reviewer, ReviewerSkill, Skill, SlaPolicy
 from queues.services import claims, consults
@@ -107,7 +107,22 @@ def furnish(world: World) -> dict[type[Model], Any]:
     text = CustomerTemplate(tenant=tenant, occasion="received", subject="{company}", text=f"{tenant.slug} {{opt_out}}")
     text.save_as(system, "created")
     world.submit(customer={"email": f"anna@{tenant.slug}.example"}, external_id=f"three-{tenant.slug}")
+    evidence = ThresholdEvidence.objects.create(
+        tenant=tenant,
+        policy_version=PolicyVersion.objects.get(policy=world.policy),
+        kind=ThresholdEvidence.Kind.THRESHOLD,
+        since=export.requested_at,
+        until=export.requested_at,
+        cases=3,
+        tolerated_error=0.02,
+        threshold_before=0.95,
+        threshold_after=0.9,
+        report={"words": f"At 0.90 in {tenant.slug}."},
+        applied_by=world.supervisor,
+        applied_at=export.requested_at,
+    )
     return {
+        ThresholdEvidence: evidence.pk,
         Export: export.pk,
         SealPublishing: publishing.pk,
         PushTarget: target.pk,
