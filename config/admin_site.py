@@ -24,6 +24,8 @@ MENU = (
     ("People", "admin:cases_membership_changelist", "view_people"),
     ("Automation", "admin:cases_automationswitch_changelist", "view_automation"),
     ("Insights", "admin:insights", "view_metrics"),
+    ("Challenges", "admin:feedback_challenge_changelist", "manage_challenges"),
+    ("My challenges", "admin:feedback_challengeresult_mine", "view_review"),
     ("Exports", "admin:feedback_export_changelist", "export_data"),
     ("Health", "admin:health", "change_queue"),
 )

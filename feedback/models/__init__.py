@@ -1,6 +1,16 @@
 """What people decided, and what it teaches."""
 
+from .challenges import (
+    Challenge,
+    ChallengePlan,
+    ChallengePolicy,
+    ChallengeResult,
+    PlantedChallenge,
+    ResultSeen,
+    TrainingAlert,
+)
 from .exports import Dataset, DatasetVersion, Export, Push, PushTarget
+from .friction import FrictionCap
 from .labels import CorrectionLabel
 from .looks import SecondLook
 from .metrics import MetricHour, MetricMark, MetricState
@@ -11,6 +21,10 @@ from .snippets import TextSnippet
 from .weekly import ExportedLabel, ExportedOverride, WeeklyExport
 
 __all__ = [
+    "Challenge",
+    "ChallengePlan",
+    "ChallengePolicy",
+    "ChallengeResult",
     "Correction",
     "CorrectionLabel",
     "Dataset",
@@ -18,17 +32,21 @@ __all__ = [
     "Export",
     "ExportedLabel",
     "ExportedOverride",
+    "FrictionCap",
     "MetricHour",
     "MetricMark",
     "MetricState",
+    "PlantedChallenge",
     "Poll",
     "Push",
     "PushTarget",
+    "ResultSeen",
     "Review",
     "ReviewDraft",
     "SecondLook",
     "ShadowPolicy",
     "ShadowVerdict",
     "TextSnippet",
+    "TrainingAlert",
     "WeeklyExport",
 ]
