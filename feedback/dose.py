@@ -25,6 +25,20 @@ class Rates:
         return max(self.base_rate, self.rate_after_miss, self.rate_after_quiet)
 
 
+# Measured by ``tests.bench.detecting``: with 60 cases a day, who misses half of what is wrong is paused within two
+# weeks, and who misses one in twenty hardly ever.
+DEFAULTS = Rates(
+    base_rate=0.02,
+    rate_after_miss=0.1,
+    quiet_days=14,
+    rate_after_quiet=0.08,
+    least_minutes=30,
+    most_per_day=2,
+    pause_misses=4,
+    pause_among=8,
+)
+
+
 @dataclass(frozen=True)
 class Record:
     """What a person had so far. ``since`` is when they began to be challenged at all, for the long quiet of a new
@@ -55,3 +69,16 @@ def misses_that_pause(rates: Rates, results: Sequence[bool]) -> int:
     """How many misses stand among the last results where that is enough to pause the person, else 0."""
     misses = sum(not is_caught for is_caught in results[: rates.pause_among])
     return misses if rates.pause_misses and misses >= rates.pause_misses else 0
+
+
+# --- the cap on friction ----------------------------------------------------------------------------------------------
+
+DEFAULT_PERCENT = 15
+LOOKED_AT = 50  # of a person's last reviews
+FEW = 20  # Somebody with fewer is looked at as if they had so many: the first cases of a new colleague are no sample.
+
+
+def share_left(taken: int, cases: int, percent: float) -> float:
+    """What is left of the stated share, in [0, 1], once one more of the last ``cases`` is taken; below 0 where that
+    would be too much."""
+    return percent / 100 - (taken + 1) / max(cases + 1, FEW)

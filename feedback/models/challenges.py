@@ -14,6 +14,7 @@ from cases.models.policies import DOMAIN_NAME
 from cases.vocabulary import Verdict
 from queues.models import Queue
 
+from ..dose import DEFAULTS
 from .reviews import Review
 
 SHARE = (MinValueValidator(0.0), MaxValueValidator(0.5))
@@ -84,24 +85,35 @@ class ChallengePolicy(Tracked):
     )
     is_on = models.BooleanField("on", default=True)
     base_rate = models.FloatField(
-        default=0.02, validators=SHARE, help_text="Chance at each decided case that a challenge follows: 0.02 is 2 %."
+        default=DEFAULTS.base_rate,
+        validators=SHARE,
+        help_text="Chance at each decided case that a challenge follows: 0.02 is 2 %.",
     )
     rate_after_miss = models.FloatField(
-        default=0.1, validators=SHARE, help_text="The same while the person's last result is a miss."
+        default=DEFAULTS.rate_after_miss,
+        validators=SHARE,
+        help_text="The same while the person's last result is a miss.",
     )
     quiet_days = models.PositiveSmallIntegerField(
-        default=14, help_text="After so many days without a challenge the next rate holds."
+        default=DEFAULTS.quiet_days, help_text="After so many days without a challenge the next rate holds."
     )
-    rate_after_quiet = models.FloatField(default=0.08, validators=SHARE)
+    rate_after_quiet = models.FloatField(default=DEFAULTS.rate_after_quiet, validators=SHARE)
     least_minutes = models.PositiveIntegerField(
-        "least minutes between two", default=30, help_text="Nobody is given two challenges sooner than this."
+        "least minutes between two",
+        default=DEFAULTS.least_minutes,
+        help_text="Nobody is given two challenges sooner than this.",
     )
-    most_per_day = models.PositiveSmallIntegerField(default=2, validators=[MinValueValidator(1)])
+    most_per_day = models.PositiveSmallIntegerField(default=DEFAULTS.most_per_day, validators=[MinValueValidator(1)])
     pause_misses = models.PositiveSmallIntegerField(
-        "misses that pause", default=3, help_text="A person with so many misses gets no cases. 0: nobody is paused."
+        "misses that pause",
+        default=DEFAULTS.pause_misses,
+        help_text="A person with so many misses gets no cases. 0: nobody is paused.",
     )
     pause_among = models.PositiveSmallIntegerField(
-        "among the last", default=10, validators=[MinValueValidator(1)], help_text="Results that are looked at."
+        "among the last",
+        default=DEFAULTS.pause_among,
+        validators=[MinValueValidator(1)],
+        help_text="Results that are looked at.",
     )
 
     history = tracked()

@@ -7,7 +7,7 @@ from cases.history import Tracked, tracked
 from cases.ids import new_id
 from cases.models import Tenant
 
-DEFAULT_PERCENT = 15
+from ..dose import DEFAULT_PERCENT
 
 
 class FrictionCap(Tracked):

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from cases.models import Case, Tenant, User
 
+from .. import dose
+from ..dose import DEFAULT_PERCENT, FEW, LOOKED_AT
 from ..models import FrictionCap, Review
-from ..models.friction import DEFAULT_PERCENT
-
-LOOKED_AT = 50  # of a person's last reviews
-FEW = 20  # Somebody with fewer is looked at as if they had so many: the first cases of a new colleague are no sample.
 
 _COUNTED = (Review.Kind.DECISION, Review.Kind.VOTE, Review.Kind.SECOND)
 
@@ -37,13 +35,8 @@ class Friction:
 
     @property
     def left(self) -> float:
-        """In [0, 1]: what may still be taken, once one more case is counted."""
-        return max(0.0, self.percent / 100 - (self.taken + 1) / max(self.cases + 1, FEW))
-
-    @property
-    def has_room(self) -> bool:
-        """Whether one more case of this kind keeps within the cap."""
-        return self.taken + 1 <= self.percent / 100 * max(self.cases + 1, FEW)
+        """In [0, 1]: what may still be taken; 0 where one more case of this kind would go beyond the cap."""
+        return max(0.0, dose.share_left(self.taken, self.cases, self.percent))
 
 
 def friction_of(person: User, tenant: Tenant) -> Friction:
@@ -68,5 +61,4 @@ def percent_of(tenant: Tenant) -> int:
 
 def share_left(person: User, tenant: Tenant) -> float:
     """The share of a person's work, in [0, 1], that may still go into looking at them; 0 where nothing may."""
-    friction = friction_of(person, tenant)
-    return friction.left if friction.has_room else 0.0
+    return friction_of(person, tenant).left

@@ -142,7 +142,7 @@ def furnish(world: World) -> dict[type[Model], Any]:
         ProposedAction: ProposedAction.objects.get(case=case).pk,
         TextSnippet: snippet.pk,
         NoticeChannel: channel.pk,
-        Notice: Notice.objects.get(channel=channel).pk,
+        Notice: Notice.objects.get(channel=channel, kind="sla.warn").pk,
         CustomerNoticeSettings: rules.pk,
         CustomerTemplate: text.pk,
         CustomerNotice: CustomerNotice.objects.get(tenant=tenant).pk,
