@@ -6,10 +6,12 @@ is kept.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
+
+from .slots import Names
 
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 _SHORT = "Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
@@ -39,6 +41,8 @@ _KEYS_KEPT = frozenset(
     | {"domain", "kind", "language", "risk_level", "tags", "triggers"}
 )
 
+FEW_NAMES = 8
+
 # What is of the one case and not of what it teaches: planting gives each case its own.
 ENVELOPE = (
     "external_id",
@@ -49,6 +53,7 @@ ENVELOPE = (
     "traceparent",
     "resume_token",
     "sla_deadline",
+    "tags",
     "attachments",
     "proposed_action",
 )
@@ -190,3 +195,17 @@ def _at(value: str, opened: datetime) -> str:
     except ValueError:
         return "[[at:-600]]"
     return f"[[at:{min(-1, round((at - opened).total_seconds()))}]]"
+
+
+def names_in(texts: Sequence[str]) -> Names:
+    """First and last names that people give in ``texts``, each list by itself, so that no two belong together; our own
+    lists where there are too few to choose from."""
+    first, last = [], []
+    for text in texts:
+        for match in _PERSON.finditer(text):
+            words = match[1].split()
+            if words[0].lower() not in _NO_NAMES:
+                first.append(words[0])
+                last += words[1:]
+    few = len(set(first)) < FEW_NAMES or len(set(last)) < FEW_NAMES
+    return Names() if few else Names(tuple(first), tuple(last))

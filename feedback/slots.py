@@ -14,7 +14,8 @@ A message's instant is ``[[at:-3600]]``: so many seconds before. The same seed f
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -74,11 +75,23 @@ def _flat(value: Any) -> str:
     return " ".join(map(_flat, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def fill(value: Any, slots: Mapping[str, str], *, seed: int, now: datetime) -> Any:
+@dataclass(frozen=True)
+class Names:
+    """Where first and last names are drawn from, each by itself."""
+
+    first: Sequence[str] = FIRST_NAMES
+    last: Sequence[str] = LAST_NAMES
+
+
+def fill(value: Any, slots: Mapping[str, str], *, seed: int, now: datetime, names: Names = Names()) -> Any:
     """``value`` with every slot filled, deep. Two calls with one seed and instant fill alike."""
     made: dict[str, Any] = {}
     for name in sorted(slots, key=lambda name: (slots[name].startswith("email"), name)):  # Addresses stand on names.
-        made[name] = _make(slots[name], random.Random(f"{seed}:{name}"), made, now)
+        dice = random.Random(f"{seed}:{name}")
+        for _ in range(5):  # Two people of one case are two people.
+            made[name] = _make(slots[name], dice, made, now, names)
+            if list(made.values()).count(made[name]) == 1:
+                break
 
     def text(part: str) -> str:
         part = SLOT.sub(lambda found: _said(made.get(found[1], found[0]), found[2]), part)
@@ -105,13 +118,13 @@ def _instant(now: datetime, seconds: int, seed: int) -> str:
     return (now + timedelta(seconds=round(seconds * jitter))).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _make(definition: str, dice: random.Random, made: Mapping[str, Any], now: datetime) -> Any:
+def _make(definition: str, dice: random.Random, made: Mapping[str, Any], now: datetime, names: Names) -> Any:
     kind, _, like = definition.partition(" ")
     match kind:
         case "name":
-            return dice.choice(FIRST_NAMES), dice.choice(LAST_NAMES)
+            return dice.choice(names.first), dice.choice(names.last)
         case "email":
-            first, last = made.get(like) or (dice.choice(FIRST_NAMES), dice.choice(LAST_NAMES))
+            first, last = made.get(like) or (dice.choice(names.first), dice.choice(names.last))
             local = dice.choice((f"{first}.{last}", f"{first[0]}{last}", f"{first}{dice.randrange(10, 99)}"))
             return f"{local.lower()}@{dice.choice(MAIL_HOSTS)}"
         case "amount":

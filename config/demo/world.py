@@ -27,6 +27,7 @@ from cases.vocabulary import Role, Route, Verdict
 from cases.wire.intake import parse_draft, parse_intake
 from config.demo import accounts
 from config.demo.acme import ACME
+from config.demo.challenges import keep_challenges
 from config.demo.ledger_link import LedgerLink, follow
 from config.demo.skylark import SKYLARK
 from config.demo.stories import STORIES
@@ -97,6 +98,7 @@ def _live(people: Iterable[accounts.Account], progress: Progress) -> None:
             for number, story in enumerate(told(plan.slug)):
                 days.expect(story, tenants[plan.slug], users[plan.service], turn=number)
         days.run(progress)
+        keep_challenges(tenants[SKYLARK.slug], users, days.supervisor(tenants[SKYLARK.slug]), now=now)
 
 
 def told(slug: str) -> Iterator[Story]:
@@ -173,7 +175,7 @@ class Days:
             case WantsPerson():
                 lifecycle.escalate(case.pk, actor=service, note=step.note)
             case Reopened():
-                lifecycle.reopen(case.pk, actor=self._supervisor(case.tenant), reason=step.reason)
+                lifecycle.reopen(case.pk, actor=self.supervisor(case.tenant), reason=step.reason)
 
     def _review(self, case: Case, review: Review, turn: int) -> None:
         entry = self._claim(case, review.by, turn)
@@ -211,7 +213,7 @@ class Days:
             self._reviewers[tenant.slug] = [row.user for row in rows]
         return self._reviewers[tenant.slug]
 
-    def _supervisor(self, tenant: Tenant) -> User:
+    def supervisor(self, tenant: Tenant) -> User:
         plan = next(plan for plan in PLANS if plan.slug == tenant.slug)
         return self.users[next(person.username for person in plan.people if person.role == Role.SUPERVISOR)]
 

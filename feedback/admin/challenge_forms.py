@@ -98,7 +98,6 @@ class ChallengeForm(TrackedForm):
     kind = forms.ChoiceField(choices=[("", "As it follows"), *Kind.choices], required=False)
     language = forms.RegexField(LANGUAGE, required=False, max_length=35, help_text="Such as “en”.")
     risk_level = forms.ChoiceField(label="Risk", choices=[("", "Not said"), *Risk.choices], required=False)
-    tags = LinesField(required=False, rows=2)
     customer = MappingField(
         required=False,
         rows=3,
@@ -115,7 +114,7 @@ class ChallengeForm(TrackedForm):
 
     IN_BODY = (
         *("user_question", "messages", "model_draft", "model_decision", "reasoning", "evidence", "policies"),
-        *("tool_results", "kind", "language", "risk_level", "tags", "customer"),
+        *("tool_results", "kind", "language", "risk_level", "customer"),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -55,7 +55,7 @@ def proposal_of(case: Case, *, actor: User) -> Challenge:
     draft = case.current_draft
     body = {name: case.content.text[name] for name in CASE_TEXTS if name in case.content.text}
     body |= {name: draft.content.text[name] for name in DRAFT_TEXTS if name in draft.content.text}
-    body |= {"kind": case.kind, "language": case.language, "risk_level": case.risk, "tags": case.tags}
+    body |= {"kind": case.kind, "language": case.language, "risk_level": case.risk}
     body |= {"model_decision": draft.model_decision, "triggers": []}
     right = final_answer(case) or "" if case.verdict == Verdict.EDIT else ""
     template, slots = disguise(body | {"metadata": {"right": right}}, opened=case.opened_at)

@@ -32,10 +32,11 @@ from queues.models import Entry, Passage, Reviewer
 from queues.services.fitness import Fitness, fitness_of
 
 from .. import envelopes
+from ..disguise import names_in
 from ..dose import DAY, Rates, Record, chance
 from ..gold import Expected
 from ..models import Challenge, ChallengePlan, ChallengePolicy, ChallengeResult, PlantedChallenge, Review, TrainingAlert
-from ..slots import fill
+from ..slots import Names, fill
 from . import friction
 
 log = structlog.get_logger(__name__)
@@ -197,8 +198,9 @@ def _open(
     challenge: Challenge, donor: Case, donors: Sequence[Case], person: User, fitness: Fitness
 ) -> PlantedChallenge:
     now, seed, dice = db_now(), secrets.randbits(62), secrets.SystemRandom()
+    names = names_in([str(case.content.text.get("user_question") or "") for case in donors])
     tenant = challenge.tenant
-    payload = payload_of(challenge, donor, donors, seed=seed, now=now, dice=dice)
+    payload = payload_of(challenge, donor, donors, seed=seed, now=now, dice=dice, names=names)
     receipt = intake.submit(parse_intake(payload), actor=donor.caller, tenant=tenant, purpose=Case.Purpose.CHALLENGE)
     case = receipt.case
     entry = Entry.objects.filter(case=case).first()
@@ -211,7 +213,7 @@ def _open(
         tenant=tenant,
         challenge=challenge,
         person=person,
-        expected=fill(expected_of(challenge).as_document(), challenge.slots, seed=seed, now=now),
+        expected=fill(expected_of(challenge).as_document(), challenge.slots, seed=seed, now=now, names=names),
         planted_at=now,
     )
     planted.save(force_insert=True)
@@ -231,10 +233,17 @@ def expected_of(challenge: Challenge) -> Expected:
 
 
 def payload_of(
-    challenge: Challenge, donor: Case, donors: Sequence[Case], *, seed: int, now: datetime, dice: random.Random
+    challenge: Challenge,
+    donor: Case,
+    donors: Sequence[Case],
+    *,
+    seed: int,
+    now: datetime,
+    dice: random.Random,
+    names: Names,
 ) -> dict[str, Any]:
     """The intake's body: the gold case with its slots filled, in the envelope of ``donor``."""
-    body = fill(challenge.body, challenge.slots, seed=seed, now=now)
+    body = fill(challenge.body, challenge.slots, seed=seed, now=now, names=names)
     body["domain"] = challenge.domain
     draft, release = donor.current_draft, donor.current_draft.release
     parts = {name: getattr(release, name) for name in ("model", "version", "prompt_version", "retrieval_version")}
@@ -252,14 +261,24 @@ def payload_of(
         body["sla_deadline"] = envelopes.deadline_like(donor.wanted_by, donor.opened_at, now)
     if donor.external_id and (name := _free_name(challenge.tenant, donors, dice)):
         body["external_id"] = name
-    # Nobody writes to a customer who is none; where customers are written to, the timeline would say so.
-    with_address = not CustomerNoticeSettings.objects.filter(tenant=challenge.tenant_id, is_on=True).exists()
-    customer = body.get("customer") or donor.content.text.get("customer")
-    if customer and "customer" not in body:
-        body["customer"] = envelopes.customer_like(customer, dice, with_address=with_address)
-    elif customer and not with_address:
-        body["customer"] = {name: value for name, value in customer.items() if name not in ("email", "phone")}
-    return body
+    body["tags"] = list(donor.tags)
+    body["customer"] = _customer(body.get("customer"), donor, challenge.tenant, dice)
+    return {name: value for name, value in body.items() if value}
+
+
+def _customer(own: dict[str, Any] | None, donor: Case, tenant: Tenant, dice: random.Random) -> dict[str, Any]:
+    """A customer where the donor has one, or such cases would come with one too often.
+
+    Where customers are written to, without an address: nobody writes to one who is none, and the timeline would show
+    that nobody did.
+    """
+    theirs = donor.content.text.get("customer")
+    if not theirs:
+        return {}
+    with_address = not CustomerNoticeSettings.objects.filter(tenant=tenant, is_on=True).exists()
+    if own is None:
+        return envelopes.customer_like(theirs, dice, with_address=with_address)
+    return {name: value for name, value in own.items() if with_address or name not in ("email", "phone")}
 
 
 def _free_name(tenant: Tenant, donors: Sequence[Case], dice: random.Random) -> str:

@@ -1,10 +1,9 @@
 """A reviewer who tries to tell challenges from real cases: everything that they can see as numbers, and a classifier.
 
-The suite runs it small and ``python -m tests.bench.telling_apart`` on a thousand cases. It has a control: the same
+The suite runs it small, and ``test_telling_apart`` says how to run it on a thousand cases. It has a control: the same
 classifier on the same cases with one field that does leak must find them.
 """
 
-import json
 import random
 import re
 import zlib
@@ -134,9 +133,9 @@ def look(world: World, groups: Mapping[UUID, str], *, people: Sequence[User]) ->
     for place, key in enumerate(Case.objects.filter(pk__in=groups).order_by("-id").values_list("pk", flat=True)):
         seen[key]["place in the list"] = place % 7
     held_before = 0
-    for key in groups:
+    for turn, key in enumerate(groups):
         planted = PlantedChallenge.objects.filter(pk=key).select_related("person").first()
-        person = planted.person if planted else people[len(seen) % len(people)]
+        person = planted.person if planted else people[turn % len(people)]
         entry = claims.claim(Case.objects.get(pk=key), person)
         seen[key]["generation after the last"] = entry.generation - held_before
         held_before = entry.generation
@@ -288,5 +287,11 @@ def _error(auc: float, positives: int, negatives: int) -> float:
     return sqrt(max(spread, 1e-6) / (positives * negatives))
 
 
-def as_text(row: Mapping[str, float]) -> str:
-    return json.dumps(row, sort_keys=True)
+def leads(rows: Sequence[Mapping[str, float]], truth: Sequence[bool], most: int = 12) -> list[str]:
+    """The columns that differ most between the two, for whoever has to find a leak."""
+    found = []
+    for name in sorted({name for row in rows for name in row}):
+        ours = [row.get(name, -1.0) for row, is_one in zip(rows, truth, strict=True) if is_one]
+        others = [row.get(name, -1.0) for row, is_one in zip(rows, truth, strict=True) if not is_one]
+        found.append((abs(_auc(ours, others) - 0.5), f"{name}: {_auc(ours, others):.2f}"))
+    return [text for _, text in sorted(found, reverse=True)[:most]]
