@@ -33,9 +33,19 @@ TENANT_RIGHTS: dict[Role, frozenset[str]] = {
     Role.SENIOR_REVIEWER: frozenset(_REVIEW | {"view_customer", "view_action", "label_review", "adjudicate_case"}),
     Role.APPROVER: frozenset(_REVIEW | {"view_customer", "view_action"}),
     Role.SUPERVISOR: frozenset(
-        _SUPERVISE | {"change_queue", "resume_automation", "reconcile_action", "label_review", "adjudicate_case"}
+        _SUPERVISE
+        | {
+            "change_queue",
+            "resume_automation",
+            "reconcile_action",
+            "label_review",
+            "adjudicate_case",
+            "manage_challenges",
+        }
     ),
-    Role.COMPLIANCE: frozenset(_SUPERVISE - {"withdraw_case", "reopen_case"} | {"view_audit", "view_webhook"}),
+    Role.COMPLIANCE: frozenset(
+        _SUPERVISE - {"withdraw_case", "reopen_case"} | {"view_audit", "view_webhook", "manage_challenges"}
+    ),
     Role.TENANT_ADMIN: frozenset(
         _SUPERVISE
         | {

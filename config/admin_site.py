@@ -28,6 +28,8 @@ MENU = (
     ("Automation", "admin:cases_automationswitch_changelist", "view_automation"),
     ("Insights", "admin:insights", "view_metrics"),
     ("Thresholds", "admin:feedback_thresholds", "view_metrics"),
+    ("Challenges", "admin:feedback_challenge_changelist", "manage_challenges"),
+    ("My challenges", "admin:feedback_challengeresult_mine", "view_review"),
     ("Exports", "admin:feedback_export_changelist", "export_data"),
     ("Changes", "admin:cases_changerequest_changelist", "view_audit"),
     ("Sign-ins", "admin:cases_accessevent_changelist", "view_audit"),

@@ -178,6 +178,7 @@ CELERY_BEAT_SCHEDULE = {
     "refresh-metrics": {"task": "feedback.metrics.tasks.refresh", "schedule": 10.0},
     "run-exports": {"task": "feedback.tasks.run_exports", "schedule": 15.0},
     "run-pushes": {"task": "feedback.tasks.run_pushes", "schedule": 15.0},
+    "sweep-challenges": {"task": "feedback.tasks.sweep_challenges", "schedule": 15.0},
 }
 
 # Where exports are delivered: a folder, or any storage of django-storages by its path and options (JSON).
@@ -292,6 +293,7 @@ CASE_EVENT_HANDLERS = [
     "approvals.handlers.on_events",
     "queues.handlers.on_events",
     "feedback.handlers.on_events",
+    "feedback.services.planting.on_events",
     "feedback.metrics.marks.on_events",
     "cases.services.customer_notices.on_events",
 ]

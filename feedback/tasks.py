@@ -5,7 +5,7 @@ from celery import shared_task
 
 from cases.models import Tenant
 
-from .services import export_runs, pushes
+from .services import challenge_results, export_runs, pushes
 from .services.weekly import export_due
 
 log = structlog.get_logger(__name__)
@@ -34,3 +34,9 @@ def run_exports() -> None:
 def run_pushes() -> None:
     """Send exports to the tools that want them. Runs by beat, and by a nudge after each request."""
     pushes.sweep()
+
+
+@shared_task
+def sweep_challenges() -> None:
+    """Judge what is final, and let in what is due. Runs by beat."""
+    challenge_results.sweep()

@@ -95,7 +95,9 @@ class QueueListView(APIView):
     @extend_schema(operation_id="queues_list", responses=QueueListSerializer)
     def get(self, request: Request) -> Response:
         check_query(request, paged=False)
-        return Response({"results": queue_health(tenants_of(request.user, "view_queue"))})
+        return Response(
+            {"results": queue_health(tenants_of(request.user, "view_queue"), for_people=not request.user.is_service)}
+        )
 
 
 class HeartbeatView(APIView):

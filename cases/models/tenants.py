@@ -116,6 +116,7 @@ class Tenant(Tracked):
             ("view_audit", "See the audit trail"),
             ("view_metrics", "See metrics"),
             ("export_data", "Export data"),
+            ("manage_challenges", "Keep verification challenges and see their results"),
             ("view_webhook", "See webhooks and deliveries"),
             ("change_webhook", "Change webhooks, resend deliveries"),
         )

@@ -102,7 +102,8 @@ def submit_all(
             except IntegrityError as error:
                 if "external_id_is_unique_per_tenant" not in str(error):
                     raise
-                # A twin committed between our look and our insert: the next look sees it.
+                # A twin committed between our look and our insert: the next look sees it. Or a challenge has the name.
+                _make_way(intakes, tenant)
     receipts = dict(zip(fresh, opened, strict=True))
     known |= {receipt.case.external_id: receipt.case for receipt in opened}
     return [receipts.get(i) or _repeated(known[intake.get("external_id")]) for i, intake in enumerate(intakes)]
@@ -113,7 +114,16 @@ def _known(intakes: Sequence[Intake], tenant: Tenant) -> dict[str, Case]:
     if not names:
         return {}
     cases = Case.objects.with_text().filter(tenant=tenant, external_id__in=names)
-    return {case.external_id: case for case in cases}
+    return {case.external_id: case for case in cases.exclude(purpose=Case.Purpose.CHALLENGE)}
+
+
+def _make_way(intakes: Sequence[Intake], tenant: Tenant) -> None:
+    """A challenge whose made-up ``external_id`` a caller now uses in earnest loses it: callers hear of no challenge."""
+    names = [name for intake in intakes if (name := intake.get("external_id"))]
+    made_up = Case.objects.filter(tenant=tenant, external_id__in=names, purpose=Case.Purpose.CHALLENGE)
+    for case in made_up.select_for_update(no_key=True).order_by("external_id"):
+        case.external_id = ""
+        case.save_as(case.caller, "intake")
 
 
 def _clashes(intakes: Sequence[Intake], known: Mapping[str, Case]) -> list[int]:

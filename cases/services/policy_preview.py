@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from ..models import Draft, Policy
+from ..models import Case, Draft, Policy
 from ..vocabulary import Route, Trigger
 
 LAST = 500
@@ -61,6 +61,7 @@ def preview(policy: Policy, proposed: Thresholds) -> Preview:
 def _latest(policy: Policy) -> Iterable[Judged]:
     rows = (
         Draft.objects.filter(tenant=policy.tenant_id, number=1, policy_version__policy=policy)
+        .filter(case__purpose=Case.Purpose.REAL)
         .order_by("-id")
         .values_list("confidence", "triggers", "is_absent", "threshold", "policy_version__document__auto_approve_above")
     )

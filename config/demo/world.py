@@ -27,6 +27,7 @@ from cases.vocabulary import Role, Route, Verdict
 from cases.wire.intake import parse_draft, parse_intake
 from config.demo import accounts, automation, floor, sealed
 from config.demo.acme import ACME
+from config.demo.challenges import keep_challenges
 from config.demo.ledger_link import LedgerLink, follow
 from config.demo.skylark import SKYLARK
 from config.demo.stories import STORIES
@@ -105,6 +106,7 @@ def _live(people: Iterable[accounts.Account], progress: Progress) -> None:
         for tenant in tenants.values():
             automation.watch(tenant, actor)
             floor.happens(tenant, days.supervisor_of(tenant))
+        keep_challenges(tenants[SKYLARK.slug], users, days.supervisor_of(tenants[SKYLARK.slug]), now=now)
 
 
 def told(slug: str) -> Iterator[Story]:

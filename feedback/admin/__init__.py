@@ -1,5 +1,7 @@
 """The doors of feedback in the admin: reviews and the page where cases are decided, labels, and exports."""
 
+from .challenge_results import ChallengeResultAdmin, PlantedChallengeAdmin
+from .challenges import ChallengeAdmin, ChallengePolicyAdmin, FrictionCapAdmin
 from .corrections import CorrectionAdmin
 from .exports import ExportAdmin, PushAdmin, PushTargetAdmin
 from .looks import SecondLookAdmin
@@ -7,11 +9,17 @@ from .reviews import ReviewAdmin
 from .shadows import ShadowPolicyAdmin
 from .snippets import TextSnippetAdmin
 from .thresholds import ThresholdEvidenceAdmin
+from .training import TrainingAlertAdmin
 from .weekly import WeeklyExportAdmin
 
 __all__ = [
+    "ChallengeAdmin",
+    "ChallengePolicyAdmin",
+    "ChallengeResultAdmin",
     "CorrectionAdmin",
     "ExportAdmin",
+    "FrictionCapAdmin",
+    "PlantedChallengeAdmin",
     "PushAdmin",
     "PushTargetAdmin",
     "ReviewAdmin",
@@ -19,5 +27,6 @@ __all__ = [
     "ShadowPolicyAdmin",
     "TextSnippetAdmin",
     "ThresholdEvidenceAdmin",
+    "TrainingAlertAdmin",
     "WeeklyExportAdmin",
 ]

@@ -28,7 +28,7 @@ from cases.clock import db_now
 from cases.errors import CountersignError, NotPermitted
 from cases.models import Case, Tenant
 from cases.permissions import Denied, visible_to
-from cases.rights import rights_of
+from cases.rights import HeldRights, rights_of
 from cases.services import second_factor
 from cases.services.audit import keep_denial
 from cases.states import State
@@ -40,7 +40,7 @@ from queues.services.available import STOP_WAITING
 from ..models import Review
 from ..page import Page, page_of, undo_left
 from ..seeing import reviews_visible_to
-from ..services import reviews, unsent
+from ..services import challenge_results, reviews, unsent
 from ..services.next_case import submit_and_next
 from .agreement import agreement_page
 from .asides import AsideForm, forms_of
@@ -307,6 +307,8 @@ class ReviewAdmin(SavedFilters, ReadOnlyAdmin):
             "action_forms": actions,
             "may_open_actions": rights_of(request).allowed("view_action", page.case.tenant),
             "was_stale": was_stale,
+            "has_results": challenge_results.unread_of(request.user).exists(),
+            "may_challenge": may_challenge(rights_of(request), page),
             "is_nav_sidebar_enabled": False,
         }
         return TemplateResponse(request, "admin/feedback/review.html", context, status=status)
@@ -326,6 +328,13 @@ def page_or_404(request: HttpRequest, case_id: UUID) -> Page:
     if page is None:
         raise Http404("No such case.")
     return page
+
+
+def may_challenge(rights: HeldRights, page: Page) -> bool:
+    """Whether to offer to make a challenge of this case; of one that is a challenge nobody makes another."""
+    case = page.case
+    decided = case.state in (State.APPROVED, State.REJECTED) and case.purpose == Case.Purpose.REAL
+    return decided and rights.allowed("manage_challenges", case.tenant)
 
 
 def work_url(case_id: UUID) -> str:

@@ -1,7 +1,17 @@
 """What people decided, and what it teaches."""
 
 from .advice import LearnedWeights, ThresholdEvidence
+from .challenges import (
+    Challenge,
+    ChallengePlan,
+    ChallengePolicy,
+    ChallengeResult,
+    PlantedChallenge,
+    ResultSeen,
+    TrainingAlert,
+)
 from .exports import Dataset, DatasetVersion, Export, Push, PushTarget
+from .friction import FrictionCap
 from .labels import CorrectionLabel
 from .looks import SecondLook
 from .metrics import MetricHour, MetricMark, MetricState
@@ -12,6 +22,10 @@ from .snippets import TextSnippet
 from .weekly import ExportedLabel, ExportedOverride, WeeklyExport
 
 __all__ = [
+    "Challenge",
+    "ChallengePlan",
+    "ChallengePolicy",
+    "ChallengeResult",
     "Correction",
     "CorrectionLabel",
     "Dataset",
@@ -19,13 +33,16 @@ __all__ = [
     "Export",
     "ExportedLabel",
     "ExportedOverride",
+    "FrictionCap",
     "LearnedWeights",
     "MetricHour",
     "MetricMark",
     "MetricState",
+    "PlantedChallenge",
     "Poll",
     "Push",
     "PushTarget",
+    "ResultSeen",
     "Review",
     "ReviewDraft",
     "SecondLook",
@@ -33,5 +50,6 @@ __all__ = [
     "ShadowVerdict",
     "TextSnippet",
     "ThresholdEvidence",
+    "TrainingAlert",
     "WeeklyExport",
 ]

@@ -137,7 +137,8 @@ def decide(
         if is_audit:
             lifecycle.overturn(case, actor=actor, now=now)
         decisions.decide(case, decision, actor=actor, now=now)
-    Release.objects.filter(pk=draft.release_id).update(reviews=F("reviews") + 1)
+    if case.purpose == Case.Purpose.REAL:  # What was made up says nothing of the release whose name it bears.
+        Release.objects.filter(pk=draft.release_id).update(reviews=F("reviews") + 1)
     return review
 
 

@@ -80,7 +80,7 @@ def _with(changed: Queue, stored: Sequence[Queue]) -> list[QueueFacts]:
 
 
 def _latest(changed: Queue) -> list[Case]:
-    latest = Case.objects.filter(tenant=changed.tenant_id).order_by("-id").values("pk")[:LOOKED_AT]
+    latest = Case.objects.real().filter(tenant=changed.tenant_id).order_by("-id").values("pk")[:LOOKED_AT]
     went_to_people = Case.objects.filter(pk__in=latest).exclude(current_draft__route=Route.AUTO_APPROVE)
     cases = list(went_to_people.select_related("current_draft").order_by("-id")[:LAST])
     for case in cases:

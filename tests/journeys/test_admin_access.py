@@ -42,11 +42,24 @@ from cases.signing import new_secret
 from cases.vocabulary import Role
 from config.home import home_of
 from feedback.kinds import Kind
-from feedback.models import Export, Push, PushTarget, TextSnippet, ThresholdEvidence
+from feedback.models import (
+    Challenge,
+    ChallengePolicy,
+    ChallengeResult,
+    Export,
+    FrictionCap,
+    PlantedChallenge,
+    Push,
+    PushTarget,
+    TextSnippet,
+    ThresholdEvidence,
+    TrainingAlert,
+)
 from feedback.services import exports
 from queues.models import BusinessCalendar, Consultation, Entry, Queue, Reviewer, ReviewerSkill, Skill, SlaPolicy
 from queues.services import claims, consults
 from queues.services.staffing import with_staff
+from tests.feedback import challenging
 from tests.worlds import PASSWORD, World, make_world
 
 pytestmark = pytest.mark.django_db
@@ -123,6 +136,7 @@ def furnish(world: World) -> dict[type[Model], Any]:
     )
     return {
         ThresholdEvidence: evidence.pk,
+        **challenged(world),
         Export: export.pk,
         SealPublishing: publishing.pk,
         PushTarget: target.pk,
@@ -148,10 +162,30 @@ def furnish(world: World) -> dict[type[Model], Any]:
         ProposedAction: ProposedAction.objects.get(case=case).pk,
         TextSnippet: snippet.pk,
         NoticeChannel: channel.pk,
-        Notice: Notice.objects.get(channel=channel).pk,
+        Notice: Notice.objects.get(channel=channel, kind="sla.warn").pk,
         CustomerNoticeSettings: rules.pk,
         CustomerTemplate: text.pk,
         CustomerNotice: CustomerNotice.objects.get(tenant=tenant).pk,
+    }
+
+
+def challenged(world: World) -> dict[type[Model], Any]:
+    """A missed challenge and what goes with it, of ``world``'s tenant."""
+    tenant, system = world.tenant, system_actor()
+    challenging.real_cases(world)
+    pat = world.person("pat", Role.REVIEWER, reviews=True)
+    result = challenging.missed(world, pat, title=f"Gold of {tenant.slug}")
+    cap = FrictionCap(tenant=tenant, percent=10)
+    cap.save_as(system, "created")
+    rule = ChallengePolicy(tenant=tenant, base_rate=0.0, rate_after_quiet=0.0, rate_after_miss=0.0)
+    rule.save_as(system, "created")
+    return {
+        Challenge: result.planted.challenge_id,
+        ChallengePolicy: rule.pk,
+        ChallengeResult: result.pk,
+        FrictionCap: cap.pk,
+        PlantedChallenge: result.planted_id,
+        TrainingAlert: result.alert.pk,
     }
 
 

@@ -75,7 +75,7 @@ def test_each_tenant_has_some_sixty_cases_that_went_every_way(world: dict[str, A
     assert set(states) >= {"auto_approved", "pending_review", "approved", "rejected", "withdrawn"}
     assert set(cases.values_list("current_draft__route", flat=True)) == set(Route.values)
     assert cases.values("language").distinct().count() >= 3
-    assert cases.count() == len(list(told(slug)))
+    assert cases.real().count() == len(list(told(slug)))
     confidences = cases.values_list("current_draft__confidence", flat=True)
     assert min(value for value in confidences if value) < 0.6 and max(confidences) > 0.97
 
