@@ -28,6 +28,7 @@ NOTHING_SET = (
 # What answers without a database; their settings hold a placeholder that says NOTHING_SET when it is used after all.
 NEEDS_NO_SERVER = frozenset(
     {
+        "audit_key",
         "check",
         "collectstatic",
         "compilemessages",

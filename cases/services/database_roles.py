@@ -2,6 +2,9 @@
 
 An owner of a table can switch its guards off, and so can a superuser; whoever may TRIGGER can add one of their own.
 The tables belong to the role that migrates; the application signs in as another one, with the rights that it needs.
+
+To lock a row, PostgreSQL asks for the right to update one of its columns. So the application holds that on the key of
+audit tables; the update itself is refused by the guard, which it cannot switch off.
 """
 
 from collections.abc import Iterator
@@ -11,8 +14,7 @@ from psycopg import sql
 
 from ..errors import CountersignError
 from ..history import sealed_models
-
-CHAIN = ("cases_seal", "cases_sealedtable", "cases_sealshape")
+from ..models import Seal, SealedTable, SealShape
 
 # What the application may do to a table beyond reading it. New tables get what audit tables have, until the next run.
 ADD = "SELECT, INSERT"
@@ -26,9 +28,10 @@ class RoleUnfit(CountersignError):
     title = "This database role cannot be the application's"
 
 
-def audit_tables() -> list[str]:
-    """Every table that the application may only add to: those that are sealed, and the seals."""
-    return sorted([*(model._meta.db_table for model in sealed_models()), *CHAIN])
+def audit_tables() -> dict[str, str]:
+    """Every table that the application may only add to, with its key: those that are sealed, and the seals."""
+    found = [*sealed_models(), Seal, SealedTable, SealShape]
+    return {model._meta.db_table: model._meta.pk.column for model in found}
 
 
 def statements(role: str, *, password: str = "") -> Iterator[sql.Composed]:
@@ -52,10 +55,13 @@ def statements(role: str, *, password: str = "") -> Iterator[sql.Composed]:
     yield sql.SQL("REVOKE CREATE ON SCHEMA {} FROM PUBLIC, {}").format(schema, name)
     yield sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(schema, name)
     yield sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA {} FROM PUBLIC, {}").format(schema, name)
-    guarded = set(audit_tables())
+    guarded = audit_tables()
     for table in tables:
         rights = READ if table in READ_ONLY else ADD if table in guarded else WORK
         yield sql.SQL("GRANT {} ON {}.{} TO {}").format(sql.SQL(rights), schema, sql.Identifier(table), name)
+        if table in guarded:
+            to_lock = sql.SQL("GRANT UPDATE ({}) ON {}.{} TO {}")
+            yield to_lock.format(sql.Identifier(guarded[table]), schema, sql.Identifier(table), name)
     yield sql.SQL("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {} TO {}").format(schema, name)
     future = sql.SQL("ALTER DEFAULT PRIVILEGES IN SCHEMA {} GRANT {} TO {}")
     yield future.format(schema, sql.SQL(f"{ADD} ON TABLES"), name)
@@ -88,7 +94,7 @@ def what_the_application_could() -> list[str]:
                FROM pg_class c, pg_roles me
                WHERE me.rolname = current_user
                  AND c.oid IN (SELECT to_regclass(quote_ident(name)) FROM unnest(%s::text[]) name)""",
-            [audit_tables()],
+            [list(audit_tables())],
         )
         answers = cursor.fetchone()
     words = ("is a superuser", "owns them", "may add triggers", "may truncate", "may update", "may delete")

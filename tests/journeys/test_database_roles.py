@@ -8,7 +8,9 @@ from cases.models import Case, Seal
 from cases.services import database_roles, sealing
 from cases.services.database_roles import RoleUnfit, audit_tables
 from cases.services.seal_checks import verify
-from feedback.services import reviews
+from feedback.labels import Label
+from feedback.models import Review
+from feedback.services import labels, reviews
 from feedback.submission import Submission
 from tests.cases.sealed import audit_key
 from tests.worlds import make_world
@@ -33,21 +35,27 @@ def as_application(transactional_db):
 
 
 def test_the_application_works_as_it_and_cannot_alter_its_audit_trail(as_application, audit_key):
-    world = make_world()
+    world = make_world(undo_seconds=0)
     case = world.submit()
     entry = world.claim()
-    reviews.submit(case.pk, Submission(verdict="accept"), actor=world.reviewer, generation=entry.generation)
+    reviews.submit(
+        case.pk,
+        Submission(verdict="edit", final_answer="No: 30 days."),
+        actor=world.reviewer,
+        generation=entry.generation,
+    )
     assert Case.objects.get(pk=case.pk).state == "approved"
+    labels.label(Review.objects.get(case=case).pk, Label.MODEL_ERROR, actor=world.supervisor)
     assert sealing.seal_due().seals == 1
     assert verify().findings == []
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_user, session_user")
         assert cursor.fetchone() == (ROLE, ROLE)
     assert Seal.objects.count() == 1
-    for table in audit_tables():
+    for table, key in audit_tables().items():
         for statement in (
             f'DELETE FROM "{table}"',
-            f'UPDATE "{table}" SET "{_some_column(table)}" = NULL',
+            f'UPDATE "{table}" SET "{_another_column(table, key)}" = NULL',
             f'TRUNCATE "{table}"',
             f'ALTER TABLE "{table}" DISABLE TRIGGER append_only',
             f'ALTER TABLE "{table}" ADD COLUMN x text',
@@ -55,7 +63,9 @@ def test_the_application_works_as_it_and_cannot_alter_its_audit_trail(as_applica
             f'CREATE TRIGGER x BEFORE INSERT ON "{table}" EXECUTE FUNCTION refuse_change()',
             f'DROP TABLE "{table}" CASCADE',
         ):
-            assert "permission denied" in refusal(statement) or "must be owner" in refusal(statement), statement
+            said = refusal(statement)
+            assert "permission denied" in said or "must be owner" in said, statement
+        assert "is append-only" in refusal(f'UPDATE "{table}" SET "{key}" = "{key}"'), "allowed for the sake of locks"
     for statement in (
         "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
         "SET session_replication_role = replica",
@@ -68,9 +78,12 @@ def test_the_application_works_as_it_and_cannot_alter_its_audit_trail(as_applica
     call_command("database_roles", "--check")
 
 
-def _some_column(table: str) -> str:
+def _another_column(table: str, key: str) -> str:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum = 1", [table])
+        cursor.execute(
+            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND attname <> %s LIMIT 1",
+            [table, key],
+        )
         return cursor.fetchone()[0]
 
 
