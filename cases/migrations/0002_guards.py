@@ -3,7 +3,7 @@
 from django.db import migrations
 
 from cases import states
-from cases.guards import append_only, legal_state
+from cases.guards import append_only, legal_state, second_person
 
 APPEND_ONLY = (
     "cases_draft",
@@ -28,6 +28,14 @@ APPEND_ONLY = (
     "cases_historicaltenant",
     "cases_historicaltriggercondition",
     "cases_historicalwebhookendpoint",
+    "cases_accessevent",
+    "cases_changerequest",
+    "cases_changeanswer",
+    "cases_headreceipt",
+    "cases_historicalsealpublishing",
+    "cases_seal",
+    "cases_sealedtable",
+    "cases_sealshape",
 )
 
 
@@ -37,4 +45,5 @@ class Migration(migrations.Migration):
     operations = (
         legal_state("cases_case", states.INITIAL, states.MOVES),
         *map(append_only, APPEND_ONLY),
+        second_person("cases_changeanswer", "cases_changerequest"),
     )

@@ -15,6 +15,15 @@ APPEND_ONLY = (
     "feedback_historicalshadowpolicy",
     "feedback_datasetversion",
     "feedback_historicalpushtarget",
+    "feedback_plantedchallenge",
+    "feedback_challengeresult",
+    "feedback_resultseen",
+    "feedback_historicalchallenge",
+    "feedback_historicalchallengepolicy",
+    "feedback_historicaltrainingalert",
+    "feedback_historicalfrictioncap",
+    "feedback_learnedweights",
+    "feedback_thresholdevidence",
 )
 
 

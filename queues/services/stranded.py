@@ -17,7 +17,8 @@ from ..models.entries import FREE, NARROWED, PRIMARY_LANGUAGE
 from .fitness import UNDETERMINED, reads
 from .staffing import ADJUDICATES, Demand, staff_for, with_readers, with_staff
 
-LOOKED_AT = 500  # of the cases that not everybody may take, the most urgent
+# Of the cases that not everybody may take, the most urgent: what nobody takes becomes one of them in time.
+LOOKED_AT = 100
 
 # The languages in which a queue's cases wait, read from ``entry_next_to_read`` one by one: a step for each language.
 _LANGUAGES = """

@@ -28,7 +28,8 @@ def warnings_of(queues: Iterable[Queue]) -> dict[UUID, list[QueueWarning]]:
 
     A fixed number of queries, however many they are and whatever tenants they belong to.
     """
-    staffed = list(with_readers(with_staff(Queue.objects.filter(pk__in=[queue.pk for queue in queues]))))
+    asked = Queue.objects.filter(pk__in=[queue.pk for queue in queues]).select_related("skill")
+    staffed = list(with_readers(with_staff(asked)))
     found = {queue.pk: staff_warnings(queue) for queue in staffed}
     for key, warnings in case_warnings(staffed).items():
         found[key] += warnings
@@ -55,7 +56,7 @@ def staff_warnings(queue: Queue) -> list[QueueWarning]:
     return []
 
 
-def case_warnings(queues: Sequence[Queue]) -> dict[UUID, list[QueueWarning]]:
+def case_warnings(queues: Iterable[Queue]) -> dict[UUID, list[QueueWarning]]:
     """Where cases wait that none of a queue's people may take, or would: per queue with people. ``queues`` are rows of
     ``with_readers`` and ``with_staff``. Two queries."""
     peopled = {queue.pk: queue for queue in queues if queue.staff}
