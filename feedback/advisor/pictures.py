@@ -44,8 +44,8 @@ def errors_by_threshold(levels: Sequence[Level], marks: Sequence[float], toleran
     """The error with its interval, where enough cases were seen for either to be told apart from anything."""
     known = [level for level in reversed(levels) if level.error is not None and level.interval[1] < 0.999]
     low = min((level.threshold for level in levels), default=0.0)
-    highest = max((level.interval[1] for level in known), default=0.0)
-    top = _round_up(max(min(highest, 0.6), 2 * tolerance, 0.01))
+    highest = max((level.error or 0.0 for level in known), default=0.0)
+    top = min(1.0, _round_up(max(highest, 3 * tolerance, 0.01)))  # The interval may go beyond: there it says little.
     x, y = _scales(low, 1.0, top)
     upper = [f"{x(level.threshold)},{y(level.interval[1])}" for level in known]
     lower = [f"{x(level.threshold)},{y(level.interval[0])}" for level in reversed(known)]

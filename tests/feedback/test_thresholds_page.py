@@ -89,6 +89,8 @@ def test_a_person_publishes_the_advice_and_finds_it_again(world):
     kept = ThresholdEvidence.objects.get()
     detail = client.get(reverse("admin:feedback_thresholdevidence_change", args=[kept.pk])).content.decode()
     assert "What the person saw" in detail and "nobody has looked at one yet" in detail
+    assert "style=" not in detail and "<script>" not in detail
+    assert client.get(reverse("admin:feedback_thresholdevidence_add")).status_code == 403
     assert "0.6" in client.get(reverse("admin:feedback_thresholdevidence_changelist")).content.decode()
     again = client.post(reverse(ACTS[0]), sent(world), follow=True).content.decode()
     assert "Somebody has published another version" in again
