@@ -46,16 +46,16 @@ class SealAdmin(ReadOnlyAdmin):
         return (*columns, "rows") if rights_of(request).is_superuser else columns
 
     @admin.display(description="SHA-256")
-    def sha256(self, seal: Seal) -> str:
-        return seal.hex
+    def sha256(self, seal: Seal) -> SafeString:
+        return _code(seal.hex)
 
     @admin.display(description="Signed header")
-    def signed_header(self, seal: Seal) -> str:
-        return bytes(seal.header).decode(errors="replace")
+    def signed_header(self, seal: Seal) -> SafeString:
+        return _code(bytes(seal.header).decode(errors="replace"))
 
     @admin.display(description="Signature")
-    def signature_hex(self, seal: Seal) -> str:
-        return bytes(seal.signature).hex()
+    def signature_hex(self, seal: Seal) -> SafeString:
+        return _code(bytes(seal.signature).hex())
 
     @admin.display(description="Head")
     def head_file(self, seal: Seal) -> SafeString:
@@ -85,6 +85,11 @@ class SealAdmin(ReadOnlyAdmin):
             "keys": _keys(),
         }
         return super().changelist_view(request, extra | (extra_context or {}))
+
+
+def _code(text: str) -> SafeString:
+    """Digits that may break anywhere."""
+    return format_html('<span class="code">{}</span>', text)
 
 
 def _keys() -> list[str]:
@@ -117,15 +122,19 @@ class SealPublishingAdmin(TrackedAdmin):
 @admin.register(HeadReceipt)
 class HeadReceiptAdmin(ReadOnlyAdmin):
     view_right = "view_audit"
-    list_display = ("at", "seal", "way", "where_words")
+    list_display = ("at", "seal", "left_as", "where_words")
     list_filter = ("way",)
     list_select_related = ("seal", "tenant")
     ordering = ("-id",)
     sortable_by = ()
     paginator = BoundedPaginator
-    fields = ("at", "seal", "way", "where_words")
-    readonly_fields = ("where_words",)
+    fields = ("at", "seal", "left_as", "where_words")
+    readonly_fields = ("left_as", "where_words")
+
+    @admin.display(description="Published as")
+    def left_as(self, receipt: HeadReceipt) -> str:
+        return receipt.get_way_display()
 
     @admin.display(description="What proves it")
-    def where_words(self, receipt: HeadReceipt) -> str:
-        return ", ".join(f"{name} {value}" for name, value in sorted(receipt.detail.items()))
+    def where_words(self, receipt: HeadReceipt) -> SafeString:
+        return _code(", ".join(f"{name} {value}" for name, value in sorted(receipt.detail.items())))
