@@ -20,6 +20,15 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AlterField(
+            model_name="export",
+            name="customer_fields",
+            field=models.CharField(
+                choices=[("omit", "Leave them out"), ("mask", "Mask them"), ("keep", "Keep them")],
+                help_text="The tenant's wish when it was asked for.",
+                max_length=4,
+            ),
+        ),
+        migrations.AlterField(
             model_name="weeklyexport",
             name="files",
             field=models.JSONField(default=list, help_text="Per file: name, key, sha256, bytes, rows."),
