@@ -25,7 +25,7 @@ from cases.models.people import system_actor
 from cases.services import intake, lifecycle, switch
 from cases.vocabulary import Role, Route, Verdict
 from cases.wire.intake import parse_draft, parse_intake
-from config.demo import accounts, automation, floor, sealed
+from config.demo import accounts, automation, corrections, floor, sealed
 from config.demo.acme import ACME
 from config.demo.challenges import keep_challenges
 from config.demo.ledger_link import LedgerLink, follow
@@ -83,6 +83,8 @@ def load(path: Path, *, progress: Progress = lambda done, total: None) -> bool:
         else:
             _live(people, progress)
         accounts.write(path, accounts.issue(people, PLANS))
+    if not known >= set(names):
+        corrections.hand_over(PLANS)
     sealed.seal_and_publish()
     return True
 

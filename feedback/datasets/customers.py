@@ -27,10 +27,18 @@ class Scrubber:
     def __init__(self, customer: Mapping[str, Any] | None, how: CustomerFields) -> None:
         self.customer = customer or {}
         self.how = how
-        known = [] if how == CustomerFields.KEEP else [(name, self.customer.get(name)) for name in IDENTIFYING]
+        self._replaced: list[tuple[str, str]] = []
+        if not self.customer or how == CustomerFields.KEEP:
+            return
+        known = [(name, self.customer.get(name)) for name in IDENTIFYING]
         known = [(name, value) for name, value in known if isinstance(value, str) and len(value) >= SHORTEST]
         known.sort(key=lambda pair: -len(pair[1]))  # The longest first: one value may be a part of another.
         self._replaced = [(value, self._stand_in(name, value)) for name, value in known]
+
+    @property
+    def has_work(self) -> bool:
+        """Whether ``clean`` may change a text."""
+        return bool(self._replaced)
 
     def fields(self) -> dict[str, Any] | None:
         """The customer as a field of its own; None where it is left out."""

@@ -12,7 +12,7 @@ from cases.vocabulary import Verdict
 from ..labels import names_a_policy
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Row:
     """A standing review, its case and the draft that it judged; texts as stored, with the customer already treated."""
 

@@ -38,9 +38,12 @@ class Format:
     line_end: str = "\n"
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def line(document: Any) -> str:
     """One JSON document as one line. U+2028 and U+2029 are escaped: some readers take them for line ends."""
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    text = _encode(document)
     return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x85", "\\u0085")
 
 

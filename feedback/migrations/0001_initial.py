@@ -159,7 +159,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=cases.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('format', models.CharField(max_length=30)),
                 ('filters', models.JSONField(default=dict)),
-                ('customer_fields', models.CharField(help_text="The tenant's wish when it was asked for.", max_length=4)),
+                ('customer_fields', models.CharField(choices=[('omit', 'Leave them out'), ('mask', 'Mask them'), ('keep', 'Keep them')], help_text="The tenant's wish when it was asked for.", max_length=4)),
                 ('watermark', models.CharField(help_text='Rows of transactions below it are in; later ones are not.', max_length=20)),
                 ('as_of', models.DateTimeField(help_text='The instant of the watermark.')),
                 ('state', django_fsm.FSMField(choices=[('queued', 'Waiting for a worker'), ('running', 'Running'), ('ready', 'Ready'), ('failed', 'Failed'), ('cancelled', 'Cancelled'), ('expired', 'File removed')], default='queued', max_length=9, protected=True)),

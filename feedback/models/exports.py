@@ -12,6 +12,7 @@ from cases.history import Tracked, XactIdField, tracked
 from cases.ids import new_id, to_wire
 from cases.models import Tenant
 
+from ..datasets.customers import CustomerFields
 from ..kinds import Kind
 from ..states import ACTIVE, EXPORT_MOVES, ExportState
 
@@ -81,7 +82,9 @@ class Export(models.Model):
     version = models.OneToOneField(DatasetVersion, null=True, on_delete=models.PROTECT, related_name="export")
     format = models.CharField(max_length=30)
     filters = models.JSONField(default=dict)
-    customer_fields = models.CharField(max_length=4, help_text="The tenant's wish when it was asked for.")
+    customer_fields = models.CharField(
+        max_length=4, choices=CustomerFields, help_text="The tenant's wish when it was asked for."
+    )
     watermark = models.CharField(max_length=20, help_text="Rows of transactions below it are in; later ones are not.")
     as_of = models.DateTimeField(help_text="The instant of the watermark.")
     state = FSMField(max_length=9, choices=ExportState, default=ExportState.QUEUED, protected=True)

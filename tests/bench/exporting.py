@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from config import embedded
+from tests.servers import copy_migrated
 
 FULL, QUICK = 1_000_000, 5_000
 COPIED = """
@@ -42,6 +43,7 @@ def main() -> None:
     count = QUICK if options.quick else options.rows
     folder = Path(tempfile.mkdtemp(prefix="countersign-bench-"))
     try:
+        copy_migrated(folder)
         running = embedded.start(folder, durable=False)
         try:
             os.environ.update(
