@@ -25,7 +25,7 @@ from cases.models.people import system_actor
 from cases.services import intake, lifecycle, switch
 from cases.vocabulary import Role, Route, Verdict
 from cases.wire.intake import parse_draft, parse_intake
-from config.demo import accounts
+from config.demo import accounts, doors
 from config.demo.acme import ACME
 from config.demo.ledger_link import LedgerLink, follow
 from config.demo.skylark import SKYLARK
@@ -92,6 +92,7 @@ def _live(people: Iterable[accounts.Account], progress: Progress) -> None:
             users = accounts.create_users(people, PLANS, joined=now - FOUNDED)
             tenants = {plan.slug: set_up(plan, users, actor=actor) for plan in PLANS}
             switch.resume(switch.Scope(), actor=users[accounts.ADMINISTRATOR], reason=GOES_LIVE)
+        doors.furnish(tenants, users[accounts.ADMINISTRATOR], now)
         days = Days(now, users)
         for plan in PLANS:
             for number, story in enumerate(told(plan.slug)):
