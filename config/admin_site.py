@@ -28,7 +28,6 @@ MENU = (
     ("Insights", "admin:insights", "view_metrics"),
     ("Exports", "admin:feedback_export_changelist", "export_data"),
     ("Changes", "admin:cases_changerequest_changelist", "view_audit"),
-    ("Sign-ins", "admin:cases_accessevent_changelist", "view_audit"),
     ("Health", "admin:health", "change_queue"),
 )
 
