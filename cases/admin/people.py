@@ -103,6 +103,10 @@ class PersonAdmin(AccountPages, TokenPages, TenantScoped, UserAdmin):
         own = Membership.objects.filter(user=OuterRef("pk"), tenant__in=rights.tenant_ids(self.view_right))
         return people.filter(Exists(own), is_superuser=False)
 
+    def changelist_view(self, request: HttpRequest, extra_context=None) -> HttpResponse:
+        context = {"may_see_doors": rights_of(request).has("view_audit")}
+        return super().changelist_view(request, context | (extra_context or {}))
+
     @admin.display(description="Belongs to")
     def belongs_to(self, user: User) -> str:
         """The memberships in tenants of the reader; what somebody is elsewhere is not told."""

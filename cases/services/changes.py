@@ -243,7 +243,7 @@ def _plain(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[list[str]]:
     """What changed, as rows of what, before and after; ``ROWS`` at most."""
-    old, new = dict(_leaves(before)), dict(_leaves(after))
+    old, new = dict(_leaves(before) if before else ()), dict(_leaves(after) if after else ())
     names = list(dict.fromkeys([*old, *new]))
     rows = [[name, old.get(name, "–"), new.get(name, "–")] for name in names if old.get(name) != new.get(name)]
     return rows[:ROWS]

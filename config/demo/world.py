@@ -25,7 +25,7 @@ from cases.models.people import system_actor
 from cases.services import intake, lifecycle, switch
 from cases.vocabulary import Role, Route, Verdict
 from cases.wire.intake import parse_draft, parse_intake
-from config.demo import accounts, automation, corrections, floor, sealed
+from config.demo import accounts, automation, corrections, doors, floor, sealed
 from config.demo.acme import ACME
 from config.demo.challenges import keep_challenges
 from config.demo.ledger_link import LedgerLink, follow
@@ -99,6 +99,7 @@ def _live(people: Iterable[accounts.Account], progress: Progress) -> None:
                 automation.dress(tenant, actor)
             sealed.wish_for_heads(tenants.values(), actor)
             switch.resume(switch.Scope(), actor=users[accounts.ADMINISTRATOR], reason=GOES_LIVE)
+        doors.furnish(tenants, users[accounts.ADMINISTRATOR], now)
         days = Days(now, users)
         for plan in PLANS:
             for number, story in enumerate(told(plan.slug)):

@@ -114,6 +114,7 @@ def test_an_authority_is_widened_and_given_by_two_and_taken_by_one(scene):
     ann = scene.world.person("ann", "approver")
     given = scene.ask(lambda: authorities.grant(scene.small, ann, actor=scene.tara, reason="covers"))
     assert not AuthorityGrant.objects.exists()
+    assert given.differences[0] == ["given to", "–", "Ann"]
     changes.confirm(given.pk, actor=scene.theo)
     assert authorities.own_holders(scene.small) == [ann]
     authorities.revoke(scene.small, ann, actor=scene.tara, reason="left")
