@@ -9,8 +9,7 @@ from django.urls import reverse
 
 from cases.models import Notice
 from queues.models import Entry, Queue
-from queues.services.staffing import with_readers, with_staff
-from queues.services.warnings import case_warnings, staff_warnings
+from queues.services.warnings import staff_warnings
 
 AT_RISK = timedelta(hours=1)
 CASES, WARNINGS, NOTICES = 10, 10, 5
@@ -33,16 +32,14 @@ def at_risk(tenants: Sequence[UUID], now: datetime) -> list[Entry]:
 
 
 def alerts_of(queues: Sequence[Queue], tenants: Sequence[UUID], now: datetime) -> list[Alert]:
-    """What stands in the way of the work: queues that nobody works, cases that nobody may take, then notices that
-    failed. A fixed number of queries.
+    """What stands in the way of the work: queues that nobody works, then notices that failed. One query.
 
     What else is wrong with a queue, such as that nothing reaches it, stands on the list of queues.
     """
-    of_cases = case_warnings(with_readers(with_staff(Queue.objects.filter(pk__in=[queue.pk for queue in queues]))))
     alerts = [
         Alert(str(queue), warning.text, reverse("admin:queues_queue_change", args=[queue.pk]))
         for queue in queues
-        for warning in (*staff_warnings(queue), *of_cases.get(queue.pk, ()))
+        for warning in staff_warnings(queue)
     ][:WARNINGS]
     failed = Notice.objects.filter(tenant__in=tenants, state=Notice.State.FAILED, created_at__gte=now - NOTICES_SINCE)
     for notice in failed.order_by("-id")[:NOTICES]:
