@@ -74,7 +74,7 @@ class TrainingAlertAdmin(ReadOnlyAdmin, HistoryPages):
 
     def changeform_view(self, request: HttpRequest, object_id=None, form_url="", extra_context=None) -> HttpResponse:
         """GET: the miss with its challenge. POST: take it on, or say what came of it."""
-        if object_id is None:
+        if object_id is None or not self.has_view_permission(request):
             raise PermissionDenied("Alerts are raised by missed challenges alone.")
         found = self.get_object(request, str(object_id))
         if found is None:
