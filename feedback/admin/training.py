@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -73,7 +74,9 @@ class TrainingAlertAdmin(ReadOnlyAdmin, HistoryPages):
 
     def changeform_view(self, request: HttpRequest, object_id=None, form_url="", extra_context=None) -> HttpResponse:
         """GET: the miss with its challenge. POST: take it on, or say what came of it."""
-        found = self.get_object(request, str(object_id)) if object_id else None
+        if object_id is None or not self.has_view_permission(request):
+            raise PermissionDenied("Alerts are raised by missed challenges alone.")
+        found = self.get_object(request, str(object_id))
         if found is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, str(object_id))
         form = CloseForm(request.POST if "close" in request.POST else None, label_suffix="")
