@@ -1,5 +1,6 @@
 """The back office: one site for every room, with a home by role instead of a list of tables."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.admin import AdminSite
@@ -13,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from cases.models import User
 from cases.rights import HeldRights, rights_of
 
-# What the header offers: words, address, and the right that opens it.
+# What the header offers: words, address, and the right that opens it; what is not of every day in groups that unfold.
 MENU = (
     ("Cases", "admin:cases_case_changelist", "view_case"),
     ("Waiting", "admin:queues_entry_changelist", "view_queue"),
@@ -22,19 +23,25 @@ MENU = (
     ("Corrections", "admin:feedback_correction_changelist", "label_review"),
     ("Actions", "admin:approvals_proposedaction_changelist", "view_action"),
     ("Queues", "admin:queues_queue_changelist", "change_queue"),
-    ("Policies", "admin:cases_policy_changelist", "change_policy"),
-    ("Customers", "admin:cases_customertemplate_changelist", "change_policy"),
-    ("People", "admin:cases_membership_changelist", "view_people"),
     ("Automation", "admin:cases_automationswitch_changelist", "view_automation"),
     ("Insights", "admin:insights", "view_metrics"),
-    ("Thresholds", "admin:feedback_thresholds", "view_metrics"),
-    ("Challenges", "admin:feedback_challenge_changelist", "manage_challenges"),
-    ("My challenges", "admin:feedback_challengeresult_mine", "view_review"),
-    ("Exports", "admin:feedback_export_changelist", "export_data"),
-    ("Changes", "admin:cases_changerequest_changelist", "view_audit"),
-    ("Seals", "admin:cases_seal_changelist", "view_audit"),
-    ("Health", "admin:health", "change_queue"),
 )
+GROUPS = {
+    "Set up": (
+        ("Policies", "admin:cases_policy_changelist", "change_policy"),
+        ("Thresholds", "admin:feedback_thresholds", "view_metrics"),
+        ("People", "admin:cases_membership_changelist", "view_people"),
+        ("Customers", "admin:cases_customertemplate_changelist", "change_policy"),
+    ),
+    "Oversight": (
+        ("Challenges", "admin:feedback_challenge_changelist", "manage_challenges"),
+        ("My challenges", "admin:feedback_challengeresult_mine", "view_review"),
+        ("Changes", "admin:cases_changerequest_changelist", "view_audit"),
+        ("Seals", "admin:cases_seal_changelist", "view_audit"),
+        ("Exports", "admin:feedback_export_changelist", "export_data"),
+        ("Health", "admin:health", "change_queue"),
+    ),
+}
 
 
 class SignInForm(AuthenticationForm):
@@ -144,11 +151,21 @@ def _banner(request: HttpRequest):
 
 
 def _menu(request: HttpRequest, rights: HeldRights) -> list[dict[str, Any]]:
-    entries = [("Home", reverse("admin:index"))]
-    entries += [(words, reverse(name)) for words, name, right in MENU if rights.has(right)]
-    entries.append(("Everything", reverse("admin:everything")))
-    at = request.path
-    return [
-        {"words": words, "url": url, "is_here": at == url or (n and at.startswith(url))}
-        for n, (words, url) in enumerate(entries)
-    ]
+    """What this person may open: entries, and groups of them as ``entries``. A group of one is no group."""
+
+    def entry(words: str, url: str) -> dict[str, Any]:
+        at = request.path
+        return {"words": words, "url": url, "is_here": at == url or (url != home and at.startswith(url))}
+
+    def allowed(lines: Iterable[tuple[str, str, str]]) -> list[dict[str, Any]]:
+        return [entry(words, reverse(name)) for words, name, right in lines if rights.has(right)]
+
+    home = reverse("admin:index")
+    menu = [entry("Home", home), *allowed(MENU)]
+    for title, lines in GROUPS.items():
+        entries = allowed(lines)
+        if len(entries) > 1:
+            menu.append({"words": title, "entries": entries, "is_here": any(one["is_here"] for one in entries)})
+        else:
+            menu += entries
+    return [*menu, entry("Everything", reverse("admin:everything"))]
