@@ -59,7 +59,7 @@ class SealAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Head")
     def head_file(self, seal: Seal) -> SafeString:
-        return format_html('<a href="{}">Download</a>', reverse("admin:cases_seal_head", args=[seal.pk]))
+        return format_html('<a href="{}" download>Download</a>', reverse("admin:cases_seal_head", args=[seal.pk]))
 
     def get_urls(self):
         route = path("<int:number>/head/", self.admin_site.admin_view(self.head_view), name="cases_seal_head")

@@ -68,7 +68,7 @@ class WeeklyExportAdmin(ReadOnlyAdmin):
             )
             for file in export.files
         ]
-        line = '<p><a href="{}">{}</a> ({})<br><span class="quiet">SHA-256 <code>{}</code></span></p>'
+        line = '<p><a href="{}" download>{}</a> ({})<br><span class="quiet">SHA-256 <code>{}</code></span></p>'
         return format_html_join("", line, lines) or "being written"
 
     # --- fetching ----------------------------------------------------------------------------------------------------

@@ -27,10 +27,10 @@ RUN = """async () => {
     const seen = (rule) => rule.nodes.slice(0, 3).map((node) => node.target + ' ' + node.html.slice(0, 99)).join(' | ');
     return found.violations.map((rule) => `${rule.id}: ${rule.help}: ${seen(rule)}`);
 }"""
-LINKS = "[...document.querySelectorAll('a[href]')].map((link) => link.href)"
+LINKS = "[...document.querySelectorAll('a[href]:not([download])')].map((link) => link.href)"
 MOST = 150  # pages, as a bound to the crawl
 
-# Signed out by it, or nothing to look at: files, and Django's pages of scripts.
+# Signed out by it, or nothing to look at: Django's pages of scripts.
 LEFT_OUT = {"admin:logout", "admin:jsi18n", "admin:autocomplete"}
 # Each belongs to everybody, and is drawn differently for each role.
 EACH_ROLE = {"admin:index"}
@@ -45,7 +45,7 @@ def kind_of(url: str) -> str | None:
         name = resolve(parts.path).view_name
     except Resolver404:
         return None
-    return None if name in LEFT_OUT or name.endswith("_download") else name
+    return None if name in LEFT_OUT else name
 
 
 def violations(page) -> list[str]:
