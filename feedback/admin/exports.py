@@ -287,6 +287,7 @@ class PushAdmin(ReadOnlyAdmin):
     """The reports of what was sent elsewhere."""
 
     view_right = "export_data"
+    list_display_links = ("target",)
     list_display = ("export_link", "target", "state", "lines_sent", "attempts", "last_status", "last_error")
     list_filter = ("state",)
     list_select_related = ("export__dataset", "target", "tenant")
