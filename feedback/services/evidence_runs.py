@@ -25,6 +25,7 @@ from cases.models.people import system_actor
 from ..evidence.files import PackFolder
 from ..evidence.registry import SECTIONS
 from ..evidence.tables import Section, Window
+from ..metrics import rollups
 from ..models import EvidencePack
 from ..states import ExportState
 from . import evidence_packs
@@ -115,6 +116,8 @@ def _work(pack: EvidencePack, seconds: float | None, progress: Progress) -> None
     ends = monotonic() + seconds if seconds is not None else None
     window, folder, chosen = window_of(pack), PackFolder.open(scratch(pack)), sections_of(pack)
     written = folder.rows
+    if not folder.made:
+        rollups.refresh()  # The hourly sums may be some seconds behind the window's end.
 
     def beat(rows: int) -> None:
         nonlocal written
