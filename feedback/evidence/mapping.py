@@ -59,7 +59,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
         "Article 19",
         "The provider keeps the logs that are generated automatically and under its control, for six months at least.",
         ("records", "seals"),
-        "That the records of the window exist and are unchanged since they were sealed.",
+        "That the records of the window exist and were sealed, and what the latest verification of the seals found.",
         "It does not show how long they will be kept, nor logs that the product does not hold.",
     ),
     Expectation(
