@@ -37,6 +37,7 @@ GROUPS = {
         ("Challenges", "admin:feedback_challenge_changelist", "manage_challenges"),
         ("My challenges", "admin:feedback_challengeresult_mine", "view_review"),
         ("Changes", "admin:cases_changerequest_changelist", "view_audit"),
+        ("Evidence", "admin:feedback_evidencepack_changelist", "view_audit"),
         ("Seals", "admin:cases_seal_changelist", "view_audit"),
         ("Exports", "admin:feedback_export_changelist", "export_data"),
         ("Health", "admin:health", "change_queue"),

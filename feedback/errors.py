@@ -99,3 +99,11 @@ class TooFewDecisions(IllegalState):
 class NotShownAsGood(IllegalState):
     code = "not_shown_as_good"
     title = "These weights are not shown to be as good as those set by hand"
+
+
+class WindowRefused(CountersignError):
+    """A window of an evidence pack that has no end, lies ahead or is too long."""
+
+    code = "window_refused"
+    status = 400
+    title = "There is no evidence of this window"

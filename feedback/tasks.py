@@ -5,7 +5,7 @@ from celery import shared_task
 
 from cases.models import Tenant
 
-from .services import challenge_results, export_runs, pushes
+from .services import challenge_results, evidence_runs, export_runs, pushes
 from .services.weekly import export_due
 
 log = structlog.get_logger(__name__)
@@ -40,3 +40,9 @@ def run_pushes() -> None:
 def sweep_challenges() -> None:
     """Judge what is final, and let in what is due. Runs by beat."""
     challenge_results.sweep()
+
+
+@shared_task
+def run_evidence_packs() -> None:
+    """Make the evidence packs that were asked for. Runs by beat, and by a nudge after each request."""
+    evidence_runs.sweep()

@@ -25,7 +25,7 @@ from cases.models.people import system_actor
 from cases.services import intake, lifecycle, switch
 from cases.vocabulary import Role, Route, Verdict
 from cases.wire.intake import parse_draft, parse_intake
-from config.demo import accounts, automation, corrections, doors, floor, sealed
+from config.demo import accounts, automation, corrections, doors, evidence, floor, sealed
 from config.demo.acme import ACME
 from config.demo.challenges import keep_challenges
 from config.demo.ledger_link import LedgerLink, follow
@@ -86,6 +86,7 @@ def load(path: Path, *, progress: Progress = lambda done, total: None) -> bool:
     if not known >= set(names):
         corrections.hand_over(PLANS)
     sealed.seal_and_publish()
+    evidence.make_a_pack(ACME.slug)
     return True
 
 

@@ -3,6 +3,7 @@
 from .challenge_results import ChallengeResultAdmin, PlantedChallengeAdmin
 from .challenges import ChallengeAdmin, ChallengePolicyAdmin, FrictionCapAdmin
 from .corrections import CorrectionAdmin
+from .evidence import EvidencePackAdmin
 from .exports import ExportAdmin, PushAdmin, PushTargetAdmin
 from .looks import SecondLookAdmin
 from .reviews import ReviewAdmin
@@ -17,6 +18,7 @@ __all__ = [
     "ChallengePolicyAdmin",
     "ChallengeResultAdmin",
     "CorrectionAdmin",
+    "EvidencePackAdmin",
     "ExportAdmin",
     "FrictionCapAdmin",
     "PlantedChallengeAdmin",

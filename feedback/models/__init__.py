@@ -10,6 +10,7 @@ from .challenges import (
     ResultSeen,
     TrainingAlert,
 )
+from .evidence import EvidencePack
 from .exports import Dataset, DatasetVersion, Export, Push, PushTarget
 from .friction import FrictionCap
 from .labels import CorrectionLabel
@@ -30,6 +31,7 @@ __all__ = [
     "CorrectionLabel",
     "Dataset",
     "DatasetVersion",
+    "EvidencePack",
     "Export",
     "ExportedLabel",
     "ExportedOverride",

@@ -1,6 +1,7 @@
 """Who gets into the back office, and what they find there: what is their tenants', and nothing of anybody else's."""
 
 import re
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -46,6 +47,7 @@ from feedback.models import (
     Challenge,
     ChallengePolicy,
     ChallengeResult,
+    EvidencePack,
     Export,
     FrictionCap,
     PlantedChallenge,
@@ -55,7 +57,7 @@ from feedback.models import (
     ThresholdEvidence,
     TrainingAlert,
 )
-from feedback.services import exports
+from feedback.services import evidence_packs, exports
 from queues.models import BusinessCalendar, Consultation, Entry, Queue, Reviewer, ReviewerSkill, Skill, SlaPolicy
 from queues.services import claims, consults
 from queues.services.staffing import with_staff
@@ -134,7 +136,10 @@ def furnish(world: World) -> dict[type[Model], Any]:
         applied_by=world.supervisor,
         applied_at=export.requested_at,
     )
+    opened = export.requested_at - timedelta(hours=2)
+    pack = evidence_packs.request(tenant, since=opened, until=export.requested_at, actor=world.compliance)
     return {
+        EvidencePack: pack.pk,
         ThresholdEvidence: evidence.pk,
         **challenged(world),
         Export: export.pk,
@@ -319,6 +324,7 @@ def test_an_outsiders_actions_do_not_reach_the_tenant(world, outsider):
         reverse("admin:cases_case_act", args=[keys[Case], "withdraw"]): {"reason": "mine now"},
         reverse("admin:cases_webhookendpoint_new_secret", args=[keys[WebhookEndpoint]]): {},
         reverse("admin:cases_delivery_resend", args=[keys[Delivery]]): {},
+        reverse("admin:feedback_evidencepack_cancel", args=[keys[EvidencePack]]): {},
         reverse("admin:feedback_export_cancel", args=[keys[Export]]): {},
         reverse("admin:feedback_export_push", args=[keys[Export]]): {"target": str(keys[PushTarget])},
         reverse("admin:queues_entry_take_back", args=[Entry.objects.get(claimed_by=world.reviewer).pk]): {},

@@ -57,6 +57,7 @@ REFUSALS_ONLY = {
     "feedback_correction_next": "a correction that waits; it leads on to that",
     "feedback_correction_take_back": "a label",
     "feedback_correction_alike": "labels on cases that are alike",
+    "feedback_evidencepack_download": "a pack that is ready",
     "feedback_export_download": "an export that is ready",
 }
 REFUSED = {401, 403, 404, 405}
@@ -270,6 +271,7 @@ def own_page_arguments(scene: Scene) -> dict[str, tuple[tuple[Any, ...], dict[st
         found[f"approvals_proposedaction_{name}"] = ((action.pk,), why)
     for name in ("download", "cancel"):
         found[f"feedback_export_{name}"] = ((scene.key("export"),), {})
+        found[f"feedback_evidencepack_{name}"] = ((scene.key("evidencepack"),), {})
     for name in ("label", "take_back", "alike"):
         found[f"feedback_correction_{name}"] = ((corrected.pk,), {})
     for name in ("take", "decide", "undo", "release", "heartbeat"):
