@@ -30,6 +30,7 @@ MENU = (
     ("Thresholds", "admin:feedback_thresholds", "view_metrics"),
     ("Challenges", "admin:feedback_challenge_changelist", "manage_challenges"),
     ("My challenges", "admin:feedback_challengeresult_mine", "view_review"),
+    ("How closely", "admin:feedback_review_habits", "view_review"),
     ("Exports", "admin:feedback_export_changelist", "export_data"),
     ("Changes", "admin:cases_changerequest_changelist", "view_audit"),
     ("Seals", "admin:cases_seal_changelist", "view_audit"),

@@ -129,6 +129,8 @@ OWN_PAGES: dict[str, tuple[str, str]] = {
     "feedback_export_cancel": ("POST", "export_data"),
     "feedback_export_push": ("POST", "export_data"),
     "feedback_review_agreement": ("GET", "view_metrics"),
+    "feedback_review_habits": ("GET", "view_review"),
+    "feedback_review_first": ("POST", WORKER),
     "feedback_review_next": ("POST", WORKER),
     "feedback_review_find": ("GET", "view_audit"),
     "feedback_review_work": ("GET", "view_case"),

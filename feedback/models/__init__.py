@@ -11,6 +11,7 @@ from .challenges import (
     TrainingAlert,
 )
 from .exports import Dataset, DatasetVersion, Export, Push, PushTarget
+from .firsts import BlindFirstPolicy, FirstOpinion
 from .friction import FrictionCap
 from .labels import CorrectionLabel
 from .looks import SecondLook
@@ -22,6 +23,7 @@ from .snippets import TextSnippet
 from .weekly import ExportedLabel, ExportedOverride, WeeklyExport
 
 __all__ = [
+    "BlindFirstPolicy",
     "Challenge",
     "ChallengePlan",
     "ChallengePolicy",
@@ -33,6 +35,7 @@ __all__ = [
     "Export",
     "ExportedLabel",
     "ExportedOverride",
+    "FirstOpinion",
     "FrictionCap",
     "LearnedWeights",
     "MetricHour",
