@@ -203,6 +203,8 @@ ROUTES: dict[tuple[str, str], str] = {
     ("cases/<str:case_id>/review-draft/", "GET"): WORKER,
     ("cases/<str:case_id>/review-draft/", "PUT"): WORKER,
     ("cases/<str:case_id>/reviews/", "POST"): WORKER,
+    ("cases/<str:case_id>/first-opinion/", "GET"): "view_case",
+    ("cases/<str:case_id>/first-opinion/", "POST"): WORKER,
     ("cases/<str:case_id>/heartbeat/", "POST"): WORKER,
     ("cases/<str:case_id>/release/", "POST"): WORKER,
     ("cases/<str:case_id>/skip/", "POST"): WORKER,
