@@ -131,6 +131,7 @@ OWN_PAGES: dict[str, tuple[str, str]] = {
     "feedback_review_agreement": ("GET", "view_metrics"),
     "feedback_review_habits": ("GET", "view_review"),
     "feedback_review_first": ("POST", WORKER),
+    "feedback_review_strike": ("POST", "supervise_queue"),
     "feedback_review_next": ("POST", WORKER),
     "feedback_review_find": ("GET", "view_audit"),
     "feedback_review_work": ("GET", "view_case"),
