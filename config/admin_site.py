@@ -36,6 +36,7 @@ GROUPS = {
     "Oversight": (
         ("Challenges", "admin:feedback_challenge_changelist", "manage_challenges"),
         ("My challenges", "admin:feedback_challengeresult_mine", "view_review"),
+        ("How closely", "admin:feedback_review_habits", "view_review"),
         ("Changes", "admin:cases_changerequest_changelist", "view_audit"),
         ("Evidence", "admin:feedback_evidencepack_changelist", "view_audit"),
         ("Seals", "admin:cases_seal_changelist", "view_audit"),

@@ -9,6 +9,7 @@ from cases.api.satisfaction import SatisfactionView
 from feedback import exports_api as exports
 from feedback import weekly_api as weekly_exports
 from feedback.api import ReviewDraftView, ReviewsView
+from feedback.firsts_api import FirstOpinionView
 from feedback.metrics.api import MetricsView
 from queues import api as queues
 from queues import aside_api
@@ -26,6 +27,7 @@ urlpatterns = [
     path("cases/<str:case_id>/satisfaction/", SatisfactionView.as_view(), name="case-satisfaction"),
     path("cases/<str:case_id>/review-draft/", ReviewDraftView.as_view(), name="case-review-draft"),
     path("cases/<str:case_id>/reviews/", ReviewsView.as_view(), name="case-reviews"),
+    path("cases/<str:case_id>/first-opinion/", FirstOpinionView.as_view(), name="case-first-opinion"),
     path("cases/<str:case_id>/heartbeat/", queues.HeartbeatView.as_view(), name="case-heartbeat"),
     path("cases/<str:case_id>/release/", aside_api.ReleaseView.as_view(), name="case-release"),
     path("cases/<str:case_id>/hand-up/", aside_api.HandUpView.as_view(), name="case-hand-up"),

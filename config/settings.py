@@ -286,7 +286,11 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BULK_BYTES + 1  # The strict parser refuses ea
 # --- the seams: going up from `cases`, called in the same transaction, touching only the database ---------------------
 
 CASE_FACT_PROVIDERS = ["approvals.facts.action_facts"]
-CASE_DETAIL_PROVIDERS = ["queues.details.case_details", "approvals.details.case_details"]
+CASE_DETAIL_PROVIDERS = [
+    "queues.details.case_details",
+    "approvals.details.case_details",
+    "feedback.details.case_details",
+]
 # In this order: a case's action is stored before its queue is chosen, since its authority has a say in that.
 # Shadow policies judge before anything follows from a case, by the facts that triage had.
 CASE_EVENT_HANDLERS = [

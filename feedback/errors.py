@@ -25,6 +25,16 @@ class NothingToUndo(IllegalState):
     title = "There is no decision of yours to undo"
 
 
+class FirstOpinionMissing(IllegalState):
+    code = "first_opinion_missing"
+    title = "Your own opinion comes first"
+
+
+class FirstOpinionGiven(IllegalState):
+    code = "first_opinion_given"
+    title = "No first opinion is asked for"
+
+
 class NotACorrection(IllegalState):
     code = "not_a_correction"
     title = "This review is no correction that can be labelled"

@@ -12,6 +12,8 @@ from cases.models import Case, Promise, User
 from cases.permissions import visible_to
 from queues.models import Entry
 
+from .services.firsts import with_rules
+
 _TEXTS = (
     "tenant",
     "content",
@@ -36,7 +38,7 @@ class Opened:
 def opened(user: User, case_id: UUID) -> Opened | None:
     """The case that ``user`` may see, or None. One query for a case that waits, two for one that does not."""
     visible = visible_to(user, Case.objects.filter(pk=case_id))
-    waiting = Entry.objects.select_related(*_WAITING, *(f"case__{name}" for name in _TEXTS))
+    waiting = with_rules(Entry.objects.select_related(*_WAITING, *(f"case__{name}" for name in _TEXTS)))
     entry = _beside(waiting.filter(case__in=visible.values("pk")), "case").first()
     if entry is not None:
         return _opened(entry.case, entry, entry)

@@ -27,10 +27,12 @@ from . import exhibits
 from .actions import ShownAction, actions_of
 from .alike import Neighbours, neighbours_of
 from .checklist import Finding
-from .models import ReviewDraft
+from .models import FirstOpinion, ReviewDraft
 from .opening import Opened, opened
 from .past import Past
+from .services import firsts
 from .services.reviews import is_undecided, shown_to, undo_left
+from .sides import Sides, sides_of
 from .snippets import snippets_for
 from .submission import Shown
 from .support import Sentence, supported
@@ -70,7 +72,32 @@ class Page:
 
     @property
     def is_decidable(self) -> bool:
-        return self.is_mine and is_undecided(self.case, self.entry)
+        return self.is_mine and not self.hides_draft and is_undecided(self.case, self.entry)
+
+    # --- who speaks first -----------------------------------------------------------------------------------------
+
+    @cached_property
+    def _blindness(self) -> firsts.Blindness:
+        return firsts.blindness(self.case, self.entry, self.user)
+
+    @property
+    def hides_draft(self) -> bool:
+        """Nothing that the AI said of this case is shown to this person now."""
+        return self._blindness.hides
+
+    @property
+    def asks_first(self) -> bool:
+        """The person holds the case, and says what they would decide before they see the draft."""
+        return self._blindness.asks
+
+    @property
+    def first_options(self) -> tuple[str, ...]:
+        return firsts.options_of(self.case)
+
+    @cached_property
+    def first_opinion(self) -> FirstOpinion | None:
+        """What they said then."""
+        return firsts.opinion_of(self.case, self.user) if self._blindness.has_spoken else None
 
     @cached_property
     def may_take(self) -> bool:
@@ -259,6 +286,11 @@ class Page:
     @cached_property
     def actions(self) -> list[ShownAction]:
         return actions_of(self.case, self.user, self.visible, now=self.now, is_decidable=self.is_decidable)
+
+    @cached_property
+    def sides(self) -> Sides | None:
+        """The votes, for whoever settles their disagreement."""
+        return sides_of(self.case, self.entry, self.user, self.clock, dict(self.reason_codes))
 
     # --- beside it --------------------------------------------------------------------------------------------------
 

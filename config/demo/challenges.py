@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from cases.clock import pretend_now
 from cases.models import Tenant, User
 from feedback.checklist import Finding
-from feedback.models import Challenge, ChallengePolicy, FrictionCap
+from feedback.models import BlindFirstPolicy, Challenge, ChallengePolicy, FrictionCap
 from feedback.services import challenge_results, challenges, planting, reviews
 from feedback.submission import Submission
 from queues.services import claims
@@ -60,6 +60,8 @@ def keep_challenges(tenant: Tenant, users: Mapping[str, User], keeper: User, *, 
     for fields in GOLD:
         challenges.save(Challenge(tenant=tenant, domain=DOMAIN, **fields), actor=keeper, reason=REASON)
     challenges.save_rule(ChallengePolicy(tenant=tenant, base_rate=0.01), actor=keeper, reason=REASON)
+    # Off: on a share of the cases the demo's guided walk would meet a hidden draft. One click switches it on.
+    challenges.save_rule(BlindFirstPolicy(tenant=tenant, is_on=False), actor=keeper, reason=REASON)
     challenges.save_rule(FrictionCap(tenant=tenant, percent=10), actor=keeper, reason=REASON)
     _met(tenant, users["jonas"], "reject", at=now - timedelta(hours=20))
     _met(tenant, users["kimiko"], "accept", at=now - timedelta(hours=3))

@@ -1,7 +1,7 @@
 """The doors of feedback in the admin: reviews and the page where cases are decided, labels, and exports."""
 
 from .challenge_results import ChallengeResultAdmin, PlantedChallengeAdmin
-from .challenges import ChallengeAdmin, ChallengePolicyAdmin, FrictionCapAdmin
+from .challenges import BlindFirstPolicyAdmin, ChallengeAdmin, ChallengePolicyAdmin, FrictionCapAdmin
 from .corrections import CorrectionAdmin
 from .evidence import EvidencePackAdmin
 from .exports import ExportAdmin, PushAdmin, PushTargetAdmin
@@ -14,6 +14,7 @@ from .training import TrainingAlertAdmin
 from .weekly import WeeklyExportAdmin
 
 __all__ = [
+    "BlindFirstPolicyAdmin",
     "ChallengeAdmin",
     "ChallengePolicyAdmin",
     "ChallengeResultAdmin",

@@ -21,7 +21,7 @@ from cases.errors import CountersignError
 from cases.models import Case
 from cases.rights import rights_of
 
-from ..models import Challenge, ChallengePolicy, FrictionCap
+from ..models import BlindFirstPolicy, Challenge, ChallengePolicy, FrictionCap
 from ..services import challenges
 from .challenge_forms import ChallengeForm, rows_of
 
@@ -170,6 +170,27 @@ class ChallengePolicyAdmin(_RuleAdmin):
         ("Bounds", {"fields": (("least_minutes", "most_per_day"),)}),
         ("Pause", {"fields": (("pause_misses", "pause_among"),)}),
     )
+
+
+@admin.register(BlindFirstPolicy)
+class BlindFirstPolicyAdmin(_RuleAdmin):
+    list_display = ("__str__", "tenant", "is_on", "percent", "percent_risky", "percent_on_record")
+    list_select_related = ("tenant",)
+    sortable_by = ()
+    fieldsets = (
+        (None, {"fields": ("tenant", "is_on")}),
+        (
+            "Of how many cases, in percent",
+            {
+                "fields": ("percent", "percent_risky", "percent_on_record"),
+                "description": "The highest that holds counts, within the cap on friction. The person says what they "
+                "would decide, and then sees the draft.",
+            },
+        ),
+    )
+
+    def _names_tenants(self, request: HttpRequest) -> bool:
+        return False  # It is a column of its own here.
 
 
 @admin.register(FrictionCap)

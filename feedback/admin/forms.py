@@ -1,5 +1,6 @@
 """The decision form: what the review page sends, translated into a ``Submission``."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -60,9 +61,10 @@ class DecisionForm(forms.Form):
     no_evidence_applies = forms.BooleanField(label="None of the evidence applies", required=False)
     take_next = forms.BooleanField(label="Then take the next case", required=False, initial=True)
 
-    def __init__(self, page: Page, data: Any = None) -> None:
+    def __init__(self, page: Page, data: Any = None, *, start: Mapping[str, str] | None = None) -> None:
+        """``start`` is what stands in the fields instead of the draft, or of what was kept."""
         self.page = page
-        super().__init__(data, initial=_initial(page), label_suffix="")
+        super().__init__(data, initial=_initial(page) | dict(start or {}), label_suffix="")
         self.fields["final_answer"].widget.attrs |= {"dir": "auto", "lang": page.html_lang or None}
         if page.entry is not None:
             self._offer()

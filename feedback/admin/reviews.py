@@ -37,16 +37,20 @@ from queues.models import Entry
 from queues.services import claims
 from queues.services.available import STOP_WAITING
 
+from ..errors import ReviewInvalid
 from ..models import Review
 from ..page import Page, page_of, undo_left
 from ..seeing import reviews_visible_to
-from ..services import challenge_results, reviews, unsent
+from ..services import challenge_results, firsts, reviews, unsent, votes
 from ..services.next_case import submit_and_next
+from ..sides import Side
 from .agreement import agreement_page
 from .asides import AsideForm, forms_of
 from .choices import ActionForms
 from .finding import find_view
+from .first_form import FirstForm
 from .forms import TEXT_BOUNDS, DecisionForm
+from .habits import habits_page
 
 DONE = {
     Verdict.ACCEPT: "Accepted",
@@ -88,12 +92,15 @@ class ReviewAdmin(SavedFilters, ReadOnlyAdmin):
         """The list and the review page; a review has no page of its own besides its case's."""
         routes = (
             ("agreement/", self.agreement, "agreement"),
+            ("habits/", self.habits, "habits"),
             ("next/", self.next_case, "next"),
             ("find/", self.find, "find"),
             ("work/<uuid:case_id>/", self.work, "work"),
             ("work/<uuid:case_id>/take/", self.take, "take"),
             ("work/<uuid:case_id>/decide/", self.decide, "decide"),
+            ("work/<uuid:case_id>/first/", self.first, "first"),
             ("work/<uuid:case_id>/undo/", self.undo, "undo"),
+            ("work/<uuid:case_id>/strike/<uuid:vote_id>/", self.strike, "strike"),
             ("work/<uuid:case_id>/aside/<slug:name>/", self.set_aside, "aside"),
             ("work/<uuid:case_id>/heartbeat/", self.heartbeat, "heartbeat"),
             ("work/<uuid:case_id>/keep/", self.keep, "keep"),
@@ -120,6 +127,11 @@ class ReviewAdmin(SavedFilters, ReadOnlyAdmin):
     def agreement(self, request: HttpRequest) -> HttpResponse:
         """How far reviewers agree."""
         return agreement_page(request, self.admin_site)
+
+    @method_decorator(require_GET)
+    def habits(self, request: HttpRequest) -> HttpResponse:
+        """How closely the person looks."""
+        return habits_page(request, self.admin_site)
 
     @method_decorator(require_GET)
     def find(self, request: HttpRequest) -> HttpResponse:
@@ -167,7 +179,8 @@ class ReviewAdmin(SavedFilters, ReadOnlyAdmin):
         """The page: with the decision form for who holds the case, without it for everybody else who may see it."""
         page = page_or_404(request, case_id)
         actions = ActionForms(page.actions, kept=step_up.kept_choice(request))
-        return self._show(request, page, DecisionForm(page), actions)
+        side = page.sides.named(request.GET.get("side", "")) if page.sides and page.is_decidable else None
+        return self._show(request, page, DecisionForm(page, start=side and side.start), actions, start=side)
 
     # --- deciding it ----------------------------------------------------------------------------------------------
 
@@ -202,6 +215,29 @@ class ReviewAdmin(SavedFilters, ReadOnlyAdmin):
             return redirect("admin:index")
         return self._go_on(request, done.entry, done.why_none)
 
+    @method_decorator(sensitive_post_parameters("answer"))
+    @method_decorator(require_POST)
+    def first(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
+        """What the person would decide, before the draft is shown to them."""
+        case = case_or_404(request, case_id)
+        form = FirstForm(firsts.options_of(case), request.POST)
+        if form.is_valid():
+            try:
+                firsts.give(case.pk, actor=request.user, generation=generation_in(request), **form.cleaned_data)
+            except ReviewInvalid as error:
+                form.add_error((error.pointer or "").removeprefix("/") or None, error.message)
+            except CountersignError as error:
+                if isinstance(error, Denied):
+                    return self._refused(request, case_id, error)
+                messages.error(request, error.message)
+                return redirect(work_url(case_id))
+            else:
+                messages.success(request, "Kept. This is what the AI said; decide as you see fit now.")
+                return redirect(work_url(case_id))
+        page = page_or_404(request, case_id)
+        forms = DecisionForm(page), ActionForms(page.actions)
+        return self._show(request, page, *forms, status=400, first=form)
+
     @method_decorator(require_POST)
     def undo(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
         """Take back one's own decision; the case stands before its reviewer again."""
@@ -212,6 +248,22 @@ class ReviewAdmin(SavedFilters, ReadOnlyAdmin):
             messages.error(request, error.message)
         else:
             messages.success(request, "The decision is undone and nothing was sent. The case is yours again.")
+        return redirect(work_url(case.pk))
+
+    @method_decorator(require_POST)
+    def strike(self, request: HttpRequest, case_id: UUID, vote_id: UUID) -> HttpResponse:
+        """Take a vote out for cause, while the question is open."""
+        case = case_or_404(request, case_id)
+        if not Review.objects.filter(pk=vote_id, case=case).exists():
+            raise Http404("No such vote.")
+        try:
+            votes.strike(vote_id, actor=request.user, reason=request.POST.get("reason", "")[:2000])
+        except CountersignError as error:
+            if isinstance(error, Denied):
+                return self._refused(request, case_id, error)
+            messages.error(request, error.message)
+        else:
+            messages.success(request, "The vote does not count any more. It stays on record with your reason.")
         return redirect(work_url(case.pk))
 
     # --- setting it aside, keeping it ----------------------------------------------------------------------------
@@ -297,13 +349,17 @@ class ReviewAdmin(SavedFilters, ReadOnlyAdmin):
         status: int = 200,
         was_stale: bool = False,
         aside: AsideForm | None = None,
+        first: FirstForm | None = None,
+        start: Side | None = None,
     ) -> HttpResponse:
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
             "title": f"Case {page.case}",
             "page": page,
             "form": form,
+            "first": (first or FirstForm(page.first_options)) if page.asks_first else None,
             "asides": forms_of(page, aside),
+            "start": start,
             "action_forms": actions,
             "may_open_actions": rights_of(request).allowed("view_action", page.case.tenant),
             "was_stale": was_stale,

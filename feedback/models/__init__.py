@@ -12,6 +12,7 @@ from .challenges import (
 )
 from .evidence import EvidencePack
 from .exports import Dataset, DatasetVersion, Export, Push, PushTarget
+from .firsts import BlindFirstPolicy, FirstOpinion
 from .friction import FrictionCap
 from .labels import CorrectionLabel
 from .looks import SecondLook
@@ -23,6 +24,7 @@ from .snippets import TextSnippet
 from .weekly import ExportedLabel, ExportedOverride, WeeklyExport
 
 __all__ = [
+    "BlindFirstPolicy",
     "Challenge",
     "ChallengePlan",
     "ChallengePolicy",
@@ -35,6 +37,7 @@ __all__ = [
     "Export",
     "ExportedLabel",
     "ExportedOverride",
+    "FirstOpinion",
     "FrictionCap",
     "LearnedWeights",
     "MetricHour",

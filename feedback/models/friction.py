@@ -18,7 +18,7 @@ class FrictionCap(Tracked):
     percent = models.PositiveSmallIntegerField(
         default=DEFAULT_PERCENT,
         validators=[MaxValueValidator(50)],
-        help_text="Challenges, second votes and second looks take at most so much of anybody's work.",
+        help_text="At most so much of anybody's work is there to look at them, all kinds together.",
     )
 
     history = tracked()

@@ -20,7 +20,7 @@ from cases.wire.intake import parse_intake
 
 from ..disguise import ENVELOPE, disguise
 from ..gold import RIGHT_VERDICTS
-from ..models import Challenge, ChallengePolicy, FrictionCap
+from ..models import BlindFirstPolicy, Challenge, ChallengePolicy, FrictionCap
 from ..slots import SlotInvalid, check_slots, fill
 from .planting import expected_of
 
@@ -86,7 +86,7 @@ def save(challenge: Challenge, *, actor: User, reason: str) -> Challenge:
 
 
 @transaction.atomic
-def save_rule(rule: ChallengePolicy | FrictionCap, *, actor: User, reason: str) -> None:
+def save_rule(rule: ChallengePolicy | BlindFirstPolicy | FrictionCap, *, actor: User, reason: str) -> None:
     """Keep a policy or the cap. Raises ``Denied`` and Django's ``ValidationError``."""
     require(actor, "manage_challenges", rule.tenant)
     rule.full_clean()

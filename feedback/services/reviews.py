@@ -29,7 +29,7 @@ from ..errors import NothingToUndo, NotPending, ReviewInvalid, TooLate
 from ..models import Poll, Review, ReviewDraft
 from ..quorum import Standing
 from ..submission import Shown, Submission, check, is_override
-from . import looks, votes
+from . import firsts, looks, votes
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,7 @@ def decide(
         raise StaleClaim(
             "A newer draft has arrived since you opened this case. Nothing was changed; read it and decide again."
         )
+    firsts.require_given(case, entry, actor)
     now = db_now()
     shown = shown_to(case, entry)
     counted = check(submission, shown)

@@ -39,7 +39,7 @@ def poll_for(case: Case, entry: Entry, *, now: datetime) -> Poll | None:
     poll = Poll.objects.filter(case=case, closed_at=None).first()
     if poll is not None:
         return poll
-    required, why = ballots.reviews_required(entry, risk=case.risk, impact=_impact_of(case))
+    required, why = ballots.reviews_required(entry, risk=case.risk, impact=impact_of(case))
     if required == 1:
         return None
     poll = Poll(
@@ -219,7 +219,7 @@ def _recount(poll: Poll) -> None:
     poll.save(update_fields=["standing"])
 
 
-def _impact_of(case: Case) -> str:
+def impact_of(case: Case) -> str:
     """The greatest impact of the case's open actions, or nothing."""
     actions = ProposedAction.objects.filter(case=case).exclude(state__in=TERMINAL) if case.open_actions else ()
     return max((action.impact for action in actions), key=lambda impact: Risk(impact).rank, default="")

@@ -13,7 +13,7 @@ class QuorumRuleAdmin(TrackedAdmin):
 
     view_right = "view_queue"
     change_right = "change_queue"
-    list_display = ("name", "queue", "risk_from", "impact_from", "required_reviews", "is_active")
+    list_display = ("name", "queue", "risk_from", "impact_from", "required_reviews", "hides_draft", "is_active")
     list_filter = ("is_active",)
     list_select_related = ("tenant", "queue")
     search_fields = ("name",)
@@ -21,5 +21,5 @@ class QuorumRuleAdmin(TrackedAdmin):
     fieldsets = (
         (None, {"fields": ("tenant", "name", "is_active")}),
         ("Where", {"fields": ("queue", "risk_from", "impact_from")}),
-        ("How many", {"fields": ("required_reviews",)}),
+        ("How many", {"fields": ("required_reviews", "hides_draft")}),
     )

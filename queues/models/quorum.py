@@ -34,6 +34,11 @@ class QuorumRule(Tracked):
         validators=[MinValueValidator(2), MaxValueValidator(MOST)],
         help_text="Independent reviews by different people. More than half of them have to agree.",
     )
+    hides_draft = models.BooleanField(
+        "hides the draft",
+        default=False,
+        help_text="Each says what they would decide before they see the AI's draft.",
+    )
     is_active = models.BooleanField(default=True)
 
     history = tracked()

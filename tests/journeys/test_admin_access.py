@@ -44,6 +44,7 @@ from cases.vocabulary import Role
 from config.home import home_of
 from feedback.kinds import Kind
 from feedback.models import (
+    BlindFirstPolicy,
     Challenge,
     ChallengePolicy,
     ChallengeResult,
@@ -182,9 +183,12 @@ def challenged(world: World) -> dict[type[Model], Any]:
     result = challenging.missed(world, pat, title=f"Gold of {tenant.slug}")
     cap = FrictionCap(tenant=tenant, percent=10)
     cap.save_as(system, "created")
+    blind = BlindFirstPolicy(tenant=tenant, percent=0, percent_risky=0, percent_on_record=0)
+    blind.save_as(system, "created")
     rule = ChallengePolicy(tenant=tenant, base_rate=0.0, rate_after_quiet=0.0, rate_after_miss=0.0)
     rule.save_as(system, "created")
     return {
+        BlindFirstPolicy: blind.pk,
         Challenge: result.planted.challenge_id,
         ChallengePolicy: rule.pk,
         ChallengeResult: result.pk,

@@ -14,6 +14,7 @@ from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
@@ -51,6 +52,7 @@ pytestmark = pytest.mark.django_db
 
 # Pages of which the refusals are asked alone: what they show or do needs more than this scene has.
 REFUSALS_ONLY = {
+    "feedback_review_strike": "a vote on an open question",
     "insights-cases": "a measure that was chosen on the page before",
     "cases_webhookendpoint_test": "an address that answers",
     "approvals_proposedaction_reconcile": "an action whose result is unknown",
@@ -276,6 +278,8 @@ def own_page_arguments(scene: Scene) -> dict[str, tuple[tuple[Any, ...], dict[st
         found[f"feedback_correction_{name}"] = ((corrected.pk,), {})
     for name in ("take", "decide", "undo", "release", "heartbeat"):
         found[f"feedback_review_{name}"] = ((scene.keys[Case],), {"generation": "1", "verdict": "accept"})
+    found["feedback_review_first"] = ((scene.keys[Case],), {"generation": "1", "answer": "a"})
+    found["feedback_review_strike"] = ((scene.keys[Case], uuid4()), why)
     found["feedback_review_aside"] = ((scene.keys[Case], "skip"), why | {"generation": "1"})
     return found
 

@@ -55,6 +55,10 @@ WITH_ID: dict[str, list[Probe]] = {
         Probe(actor="reviewer"),
         Probe("PUT", {"generation": 1, "notes": "n"}, "reviewer"),
     ],
+    "cases/<str:case_id>/first-opinion/": [
+        Probe(actor="reviewer"),
+        Probe("POST", {"generation": 1, "answer": "a"}, "reviewer"),
+    ],
     "cases/<str:case_id>/heartbeat/": [Probe("POST", {"generation": 1}, "reviewer")],
     "cases/<str:case_id>/release/": [Probe("POST", {"generation": 1}, "reviewer")],
     "cases/<str:case_id>/hand-up/": [Probe("POST", {"generation": 1, "reason": "r"}, "reviewer")],
