@@ -31,6 +31,7 @@ MENU = (
     ("Challenges", "admin:feedback_challenge_changelist", "manage_challenges"),
     ("My challenges", "admin:feedback_challengeresult_mine", "view_review"),
     ("Exports", "admin:feedback_export_changelist", "export_data"),
+    ("Audit", "admin:audit", "view_audit"),
     ("Changes", "admin:cases_changerequest_changelist", "view_audit"),
     ("Seals", "admin:cases_seal_changelist", "view_audit"),
     ("Health", "admin:health", "change_queue"),
@@ -106,7 +107,7 @@ class CountersignAdminSite(AdminSite):
 
     def get_urls(self):
         from cases.admin.step_up import pages_of
-        from feedback.admin import insights  # The rooms' models are loaded after the site.
+        from feedback.admin import audit, insights  # The rooms' models are loaded after the site.
 
         from .health import page
 
@@ -114,11 +115,14 @@ class CountersignAdminSite(AdminSite):
             "everything": self.admin_view(self.everything),
             "health": self.admin_view(page),
             "insights": self.admin_view(insights.page),
+            "audit": self.admin_view(audit.page),
             **pages_of(self),
         }
         return [
             *(path(f"{name.replace('_', '-')}/", view, name=name) for name, view in own.items()),
             path("insights/cases/", self.admin_view(insights.cases_page), name="insights-cases"),
+            path("audit/cases/<uuid:case_id>/", self.admin_view(audit.case_page), name="audit-case"),
+            path("audit/export/", self.admin_view(audit.export), name="audit-export"),
             *super().get_urls(),
         ]
 
