@@ -23,8 +23,10 @@ from cases.admin.history import HistoryPages
 from cases.admin.lists import BoundedPaginator
 from cases.admin.scoped import ReadOnlyAdmin, refuse
 from cases.errors import CountersignError, Stale
+from cases.models import DataView
 from cases.permissions import Denied
 from cases.rights import rights_of
+from cases.services.data_views import keep_view
 from cases.services.second_factor import signed_in_at
 from cases.untrusted import shown
 
@@ -68,8 +70,10 @@ class ActionPages(admin.ModelAdmin):
         action = self.get_object(request, object_id)
         if action is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
-        kept = step_up.kept_choice(request)
-        return self._show(request, self._page(request, action.pk), form=DeedForm(initial=kept), kept=kept)
+        kept, page = step_up.kept_choice(request), self._page(request, action.pk)
+        if page.action.case is not None:
+            keep_view(request.user, page.action.case, DataView.What.ACTION, at=page.now)
+        return self._show(request, page, form=DeedForm(initial=kept), kept=kept)
 
     def _page(self, request: HttpRequest, action_id: UUID) -> ActionPage | None:
         action = self.get_queryset(request).select_related(*ROWS, *CASE_ROWS).filter(pk=action_id).first()

@@ -29,6 +29,20 @@ def append_only(table: str) -> RunSQL:
     )
 
 
+def by_time(history_table: str) -> RunSQL:
+    """Indexes for a history table that grows with the work: a tenant's changes and a person's, newest first.
+
+    Read by the audit trail. Not for configuration, whose history stays small."""
+    return RunSQL(
+        f"""
+        CREATE INDEX "{history_table}_by_time" ON "{history_table}" (tenant_id, history_date DESC, history_id DESC);
+        CREATE INDEX "{history_table}_by_person"
+            ON "{history_table}" (history_user_id, history_date DESC, history_id DESC);
+        """,
+        reverse_sql=f'DROP INDEX "{history_table}_by_time"; DROP INDEX "{history_table}_by_person";',
+    )
+
+
 def legal_state(table: str, initial: Iterable[str], moves: tuple[Move, ...]) -> RunSQL:
     """Let ``table.state`` begin in ``initial`` only and change by ``moves`` only.
 

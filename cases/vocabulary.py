@@ -95,6 +95,14 @@ class FourEyes(TextChoices):
     ACTION = "action", "Action types and their impact rules"
 
 
+class KeepViews(TextChoices):
+    """Whose views of cases a tenant keeps (``services.data_views``)."""
+
+    NONE = "none", "Nobody's"
+    OTHERS = "others", "Everybody's but those of who holds the case"
+    ALL = "all", "Everybody's"
+
+
 class Depth(IntegerChoices):
     """How deep a stopped switch cuts."""
 

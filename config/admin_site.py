@@ -37,6 +37,7 @@ GROUPS = {
         ("Challenges", "admin:feedback_challenge_changelist", "manage_challenges"),
         ("My challenges", "admin:feedback_challengeresult_mine", "view_review"),
         ("How closely", "admin:feedback_review_habits", "view_review"),
+        ("Audit", "admin:audit", "view_audit"),
         ("Changes", "admin:cases_changerequest_changelist", "view_audit"),
         ("Evidence", "admin:feedback_evidencepack_changelist", "view_audit"),
         ("Seals", "admin:cases_seal_changelist", "view_audit"),
@@ -115,7 +116,7 @@ class CountersignAdminSite(AdminSite):
 
     def get_urls(self):
         from cases.admin.step_up import pages_of
-        from feedback.admin import insights  # The rooms' models are loaded after the site.
+        from feedback.admin import audit, insights  # The rooms' models are loaded after the site.
 
         from .health import page
 
@@ -123,11 +124,14 @@ class CountersignAdminSite(AdminSite):
             "everything": self.admin_view(self.everything),
             "health": self.admin_view(page),
             "insights": self.admin_view(insights.page),
+            "audit": self.admin_view(audit.page),
             **pages_of(self),
         }
         return [
             *(path(f"{name.replace('_', '-')}/", view, name=name) for name, view in own.items()),
             path("insights/cases/", self.admin_view(insights.cases_page), name="insights-cases"),
+            path("audit/cases/<uuid:case_id>/", self.admin_view(audit.case_page), name="audit-case"),
+            path("audit/export/", self.admin_view(audit.export), name="audit-export"),
             *super().get_urls(),
         ]
 

@@ -19,6 +19,7 @@ def case_details(cases: Sequence[Case], actor: User) -> dict[UUID, dict[str, Any
             "sla_deadline": entry.due_at,
             "sla_breached": entry.breached_at is not None,
             "in_review": entry.claimed_by_id is not None,
+            "holder_id": entry.claimed_by_id,
             "in_review_by": None if actor.is_service or not entry.claimed_by_id else str(entry.claimed_by),
         }
         for entry in entries

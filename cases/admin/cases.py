@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.postgres.search import SearchQuery
 from django.core.exceptions import PermissionDenied
@@ -22,12 +23,13 @@ from ..clock import db_now
 from ..details import details_of
 from ..errors import CountersignError
 from ..ids import from_wire
-from ..models import Case, CaseEvent, Content
+from ..models import Case, CaseEvent, Content, DataView
 from ..outcome import final_answer, is_final
 from ..permissions import fields_visible_to
 from ..presentation import customer_document
 from ..rights import rights_of
 from ..services.available import available_actions
+from ..services.data_views import keep_view
 from ..states import DECIDED
 from ..untrusted import shown
 from ..vocabulary import Route, Signal, Trigger
@@ -153,6 +155,12 @@ class CaseAdmin(SavedFilters, ReadOnlyAdmin, HistoryPages):
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         return TemplateResponse(request, "admin/cases/case/detail.html", self._page(request, case))
 
+    def history_view(self, request: HttpRequest, object_id: str, extra_context=None) -> HttpResponse:
+        case = self._case(request, unquote(object_id))
+        if case is not None:
+            keep_view(request.user, case, DataView.What.HISTORY, at=db_now())
+        return super().history_view(request, object_id, extra_context)
+
     def _case(self, request: HttpRequest, object_id: object) -> Case | None:
         found = self.get_object(request, str(object_id))
         return Case.objects.with_text().get(pk=found.pk) if found else None
@@ -162,6 +170,8 @@ class CaseAdmin(SavedFilters, ReadOnlyAdmin, HistoryPages):
         draft = case.current_draft
         details = details_of([case], request.user)[case.pk]
         unmasked = "customer" in fields_visible_to(request.user, case, rights)
+        is_holder = details.get("holder_id") == request.user.pk
+        keep_view(request.user, case, DataView.What.CASE, at=now, is_holder=is_holder, with_customer=unmasked)
         return {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -183,6 +193,7 @@ class CaseAdmin(SavedFilters, ReadOnlyAdmin, HistoryPages):
             "now": now,
             "review_url": reverse("admin:feedback_review_work", args=[case.pk]),
             "available": available_actions(case, request.user, now=now, rights=rights),
+            "may_audit": rights.has("view_audit", case.tenant_id),
         }
 
     def act_view(self, request: HttpRequest, case_id: UUID, name: str) -> HttpResponse:

@@ -54,6 +54,7 @@ class TenantAdmin(TrackedAdmin):
         ("A second person", {"fields": ("four_eyes", "resume_needs_two")}),
         ("Sign-in", {"fields": ("second_factor_roles",)}),
         ("Exports", {"fields": ("export_customer",)}),
+        ("Audit trail", {"fields": ("keep_views",)}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None):

@@ -10,11 +10,12 @@ from rest_framework.views import APIView
 
 from ..clock import db_now
 from ..errors import NotFound
-from ..models import Case, CaseEvent
+from ..models import Case, CaseEvent, DataView
 from ..outcome import events_for_callers, in_public_state
 from ..permissions import fields_visible_to, visible_to
 from ..presentation import case_documents, event_document, receipt_document
 from ..services import intake, lifecycle
+from ..services.data_views import keep_api_view
 from ..states import State
 from ..vocabulary import Risk
 from ..wire import examples
@@ -114,7 +115,9 @@ class CaseView(APIView):
     )
     @conditional
     def get(self, request: Request, case_id: str) -> Response:
-        return Response(case_documents([case_or_404(request, case_id)], request.user)[0])
+        case = case_or_404(request, case_id)
+        keep_api_view(request.user, case, DataView.What.API)
+        return Response(case_documents([case], request.user)[0])
 
 
 class TimelineView(APIView):
@@ -124,6 +127,7 @@ class TimelineView(APIView):
     def get(self, request: Request, case_id: str) -> Response:
         case = case_or_404(request, case_id)
         check_query(request, paged=False)
+        keep_api_view(request.user, case, DataView.What.API_TIMELINE)
         events = case.events.select_related("actor", "note").order_by("id")
         if "votes" not in fields_visible_to(request.user, case):
             events = events.exclude(kind__in=CaseEvent.OF_VOTES)

@@ -8,6 +8,7 @@ from .changes import ChangeAnswer, ChangeRequest
 from .content import Content
 from .customer_notices import CustomerNotice, CustomerNoticeSettings, CustomerOptOut, CustomerTemplate
 from .customers import InterimTemplate, Promise
+from .data_views import DataView
 from .drafts import Draft, Release
 from .events import CaseEvent
 from .heartbeats import Heartbeat
@@ -41,6 +42,7 @@ __all__ = [
     "CustomerNoticeSettings",
     "CustomerOptOut",
     "CustomerTemplate",
+    "DataView",
     "Delivery",
     "Denial",
     "Draft",

@@ -20,7 +20,11 @@ class Denial(models.Model):
 
     class Meta:
         default_permissions = ()
-        indexes = (models.Index(fields=["tenant", "-id"], name="denials_newest"),)  # Read by the audit section.
+        indexes = (
+            models.Index(fields=["tenant", "-id"], name="denials_newest"),  # Read by the audit section.
+            models.Index(fields=["tenant", "-at", "-id"], name="denials_by_time"),  # Read by the audit trail.
+            models.Index(fields=["subject"], name="denials_by_subject"),  # Read by a case's audit timeline.
+        )
 
     def __str__(self) -> str:
         return f"{self.actor} was denied {self.permission}"

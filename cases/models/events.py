@@ -122,7 +122,7 @@ class CaseEvent(models.Model):
         max_length=60, blank=True, default="", help_text="The wire id of what else it is about: an action, an export."
     )
     kind = models.CharField(max_length=24, choices=Kind)
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
     at = models.DateTimeField()
     data = models.JSONField(default=dict)
     note = models.OneToOneField("cases.Content", null=True, on_delete=models.PROTECT, related_name="+")
@@ -138,6 +138,10 @@ class CaseEvent(models.Model):
                 fields=["tenant", "-at", "-id"], name="event_by_time"
             ),  # Read by the search of the audit trail.
             models.Index(fields=["tenant", "-id"], name="event_newest"),  # Read by the audit section.
+            # Read by the audit trail: one person's, one kind, what an action or an export is about.
+            models.Index(fields=["actor", "-at", "-id"], name="event_by_person"),
+            models.Index(fields=["tenant", "kind", "-at", "-id"], name="event_by_kind"),
+            models.Index(fields=["subject", "-at", "-id"], name="event_by_subject", condition=~models.Q(subject="")),
             models.Index(  # Read by breaker_facts: what breakers count, in the order of commits.
                 fields=["tenant", "xid", "id"],
                 name="event_by_commit",

@@ -10,7 +10,7 @@ from django.db import models
 
 from ..history import Tracked, tracked
 from ..ids import new_id
-from ..vocabulary import FourEyes, Role
+from ..vocabulary import FourEyes, KeepViews, Role
 
 SLUG = RegexValidator(r"^[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?$", "Lower-case letters, digits and hyphens, up to 50.")
 
@@ -80,6 +80,14 @@ class Tenant(Tracked):
         default=list,
         blank=True,
         help_text="Who signs in with a second factor. Whoever has none yet adds one before anything else.",
+    )
+
+    keep_views = models.CharField(
+        "views of cases",
+        max_length=6,
+        choices=KeepViews,
+        default=KeepViews.OTHERS,
+        help_text="Whose views of a case and its customer the audit trail keeps, once an hour each.",
     )
 
     history = tracked()

@@ -37,10 +37,10 @@ def find_events(asked: dict, rights: HeldRights) -> Sequence[CaseEvent]:
     """The newest events that fit what was ``asked``, of the tenants whose audit trail the person may see."""
     events = rights.within(CaseEvent.objects.all(), "view_audit")
     if term := asked.get("case"):
-        cases = rights.within(Case.objects.filter(_named(term)), "view_audit")
+        cases = rights.within(Case.objects.filter(cases_named(term)), "view_audit")
         events = events.filter(case__in=cases.values("pk"))
     if term := asked.get("person"):
-        events = events.filter(actor__in=list(_people(term, rights).values_list("pk", flat=True)[:PEOPLE]))
+        events = events.filter(actor__in=list(people_named(term, rights).values_list("pk", flat=True)[:PEOPLE]))
     if asked.get("since"):
         events = events.filter(at__gte=asked["since"])
     if asked.get("until"):
@@ -61,14 +61,15 @@ def find_view(request: HttpRequest, context: dict) -> HttpResponse:
     return TemplateResponse(request, "admin/feedback/find.html", context | own)
 
 
-def _named(term: str) -> Q:
+def cases_named(term: str) -> Q:
+    """Those with this id, wire id or external id."""
     term = term.replace("\x00", "").strip()
     if key := from_wire(Case.PREFIX, term) or _uuid(term):
         return Q(pk=key)
     return Q(external_id=term)
 
 
-def _people(term: str, rights: HeldRights) -> QuerySet[User]:
+def people_named(term: str, rights: HeldRights) -> QuerySet[User]:
     """Of one's own tenants; who has left is found too, for what they did stays."""
     term = term.replace("\x00", "").strip()
     people = User.objects.all()

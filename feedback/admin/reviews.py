@@ -26,11 +26,12 @@ from cases.admin.saved_filters import SavedFilters
 from cases.admin.scoped import ReadOnlyAdmin
 from cases.clock import db_now
 from cases.errors import CountersignError, NotPermitted
-from cases.models import Case, Tenant
+from cases.models import Case, DataView, Tenant
 from cases.permissions import Denied, visible_to
 from cases.rights import HeldRights, rights_of
 from cases.services import second_factor
 from cases.services.audit import keep_denial
+from cases.services.data_views import keep_view
 from cases.states import State
 from cases.vocabulary import Verdict
 from queues.models import Entry
@@ -180,6 +181,14 @@ class ReviewAdmin(SavedFilters, ReadOnlyAdmin):
         page = page_or_404(request, case_id)
         actions = ActionForms(page.actions, kept=step_up.kept_choice(request))
         side = page.sides.named(request.GET.get("side", "")) if page.sides and page.is_decidable else None
+        keep_view(
+            request.user,
+            page.case,
+            DataView.What.REVIEW,
+            at=page.now,
+            is_holder=page.is_mine,
+            with_customer="customer" in page.visible,
+        )
         return self._show(request, page, DecisionForm(page, start=side and side.start), actions, start=side)
 
     # --- deciding it ----------------------------------------------------------------------------------------------

@@ -52,6 +52,7 @@ class CorrectionLabel(models.Model):
         default_permissions = ()
         indexes = (
             models.Index(fields=["review", "-id"], name="labels_of_review"),  # Read by ``standing_label``.
+            models.Index(fields=["tenant", "-at", "-id"], name="labels_by_time"),  # Read by the audit trail.
         )
         constraints = (
             models.CheckConstraint(

@@ -262,6 +262,7 @@ def own_page_arguments(scene: Scene) -> dict[str, tuple[tuple[Any, ...], dict[st
         "approvals_approvalauthority_grants": ((scene.key("approvalauthority"),), {}),
         "feedback_export_push": ((scene.key("export"),), {"target": str(scene.key("pushtarget"))}),
         "feedback_review_work": ((scene.keys[Case],), {}),
+        "audit-case": ((scene.keys[Case],), {}),
         "cases_case_act withdraw": ((scene.keys[Case],), why),
         "cases_case_act reopen": ((corrected.case_id,), why),
     }
