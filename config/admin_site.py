@@ -32,6 +32,7 @@ MENU = (
     ("My challenges", "admin:feedback_challengeresult_mine", "view_review"),
     ("Exports", "admin:feedback_export_changelist", "export_data"),
     ("Changes", "admin:cases_changerequest_changelist", "view_audit"),
+    ("Erasures", "admin:cases_erasurereceipt_changelist", "erase_customer"),
     ("Seals", "admin:cases_seal_changelist", "view_audit"),
     ("Health", "admin:health", "change_queue"),
 )

@@ -9,6 +9,7 @@ from .content import Content
 from .customer_notices import CustomerNotice, CustomerNoticeSettings, CustomerOptOut, CustomerTemplate
 from .customers import InterimTemplate, Promise
 from .drafts import Draft, Release
+from .erasure import ErasureReceipt, LegalHold, RetentionRule
 from .events import CaseEvent
 from .heartbeats import Heartbeat
 from .idempotency import IdempotencyKey
@@ -44,10 +45,12 @@ __all__ = [
     "Delivery",
     "Denial",
     "Draft",
+    "ErasureReceipt",
     "HeadReceipt",
     "Heartbeat",
     "IdempotencyKey",
     "InterimTemplate",
+    "LegalHold",
     "Membership",
     "Notice",
     "NoticeChannel",
@@ -57,6 +60,7 @@ __all__ = [
     "RecallRun",
     "Release",
     "ResumeRequest",
+    "RetentionRule",
     "RuleFailure",
     "SavedFilter",
     "Seal",
