@@ -197,11 +197,7 @@ def _download(report: dict[str, Any]) -> HttpResponse:
     return HttpResponse(
         json.dumps(report, indent=2, ensure_ascii=False),
         content_type="application/json",
-        headers={
-            "Content-Disposition": 'attachment; filename="access-report.json"',
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-        },
+        headers={"Content-Disposition": 'attachment; filename="access-report.json"'},
     )
 
 
