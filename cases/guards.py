@@ -92,3 +92,40 @@ def second_person(answers: str, requests: str) -> RunSQL:
         """,
         reverse_sql=f'DROP TRIGGER second_person ON "{answers}"; DROP FUNCTION "{answers}_second_person"();',
     )
+
+
+def erased_stays_erased(content: str, case: str) -> RunSQL:
+    """Empty what is written to ``content`` after its erasure: to an erased row, or for a case whose own text is erased.
+
+    A reviewer's text that was under way, a note, a stale copy that is saved: none brings a text back. Emptied and not
+    refused, since whoever writes an event about an erased case is right to write it. An erasure empties the case's own
+    row first: with FOR SHARE, who writes for that case waits for it and then sees it, and what was written before is
+    seen by the erasure's next statement.
+    """
+    return RunSQL(
+        f"""
+        CREATE OR REPLACE FUNCTION "{content}_stays_erased"() RETURNS trigger LANGUAGE plpgsql AS $$
+        DECLARE
+            gone timestamptz;
+        BEGIN
+            IF TG_OP = 'UPDATE' THEN
+                gone := OLD.erased_at;
+            ELSIF NEW.case_id IS NOT NULL AND NEW.erased_at IS NULL THEN
+                SELECT own.erased_at INTO gone FROM "{content}" AS own
+                    WHERE own.id = (SELECT content_id FROM "{case}" WHERE id = NEW.case_id) FOR SHARE;
+            END IF;
+            IF gone IS NOT NULL THEN
+                NEW.body := NULL;
+                NEW.salt := NULL;
+                NEW.search_text := '';
+                NEW.customer_key := NULL;
+                NEW.erased_at := gone;
+            END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER stays_erased BEFORE INSERT OR UPDATE ON "{content}"
+            FOR EACH ROW EXECUTE FUNCTION "{content}_stays_erased"();
+        ALTER TABLE "{content}" ENABLE ALWAYS TRIGGER stays_erased;
+        """,
+        reverse_sql=f'DROP TRIGGER stays_erased ON "{content}"; DROP FUNCTION "{content}_stays_erased"();',
+    )

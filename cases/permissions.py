@@ -44,7 +44,8 @@ TENANT_RIGHTS: dict[Role, frozenset[str]] = {
         }
     ),
     Role.COMPLIANCE: frozenset(
-        _SUPERVISE - {"withdraw_case", "reopen_case"} | {"view_audit", "view_webhook", "manage_challenges"}
+        _SUPERVISE - {"withdraw_case", "reopen_case"}
+        | {"view_audit", "view_webhook", "manage_challenges", "erase_customer"}
     ),
     Role.TENANT_ADMIN: frozenset(
         _SUPERVISE
@@ -60,6 +61,7 @@ TENANT_RIGHTS: dict[Role, frozenset[str]] = {
             "view_webhook",
             "change_webhook",
             "view_audit",
+            "erase_customer",
         }
     ),
     Role.INTEGRATION: frozenset(

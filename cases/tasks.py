@@ -13,6 +13,7 @@ from .services import (
     lifecycle,
     notices,
     recalls,
+    retention,
     seal_rounds,
     sealing,
     selftest,
@@ -76,6 +77,12 @@ def purge_keys() -> None:
     idempotency.purge()
     notices.purge()
     heartbeats.forget_replaced()
+
+
+@shared_task
+def erase_old_texts() -> None:
+    """Texts that are older than their tenant keeps them are erased, batch by batch. Runs by beat."""
+    retention.sweep(seconds=40)
 
 
 @shared_task

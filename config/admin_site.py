@@ -39,6 +39,7 @@ GROUPS = {
         ("How closely", "admin:feedback_review_habits", "view_review"),
         ("Audit", "admin:audit", "view_audit"),
         ("Changes", "admin:cases_changerequest_changelist", "view_audit"),
+        ("Erasures", "admin:cases_erasurereceipt_changelist", "erase_customer"),
         ("Evidence", "admin:feedback_evidencepack_changelist", "view_audit"),
         ("Seals", "admin:cases_seal_changelist", "view_audit"),
         ("Exports", "admin:feedback_export_changelist", "export_data"),

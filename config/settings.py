@@ -171,6 +171,7 @@ CELERY_BEAT_SCHEDULE = {
     "seal-audit": {"task": "cases.tasks.seal_audit", "schedule": 60.0},
     "verify-audit": {"task": "cases.tasks.verify_audit", "schedule": 300.0},
     "publish-heads": {"task": "cases.tasks.publish_heads", "schedule": 600.0},
+    "erase-old-texts": {"task": "cases.tasks.erase_old_texts", "schedule": 3600.0},
     "purge-keys": {"task": "cases.tasks.purge_keys", "schedule": 3600.0},
     "sweep-actions": {"task": "approvals.tasks.sweep", "schedule": 15.0},
     "run-action-jobs": {"task": "approvals.tasks.run_jobs", "schedule": 5.0},
@@ -302,6 +303,8 @@ CASE_EVENT_HANDLERS = [
     "feedback.metrics.marks.on_events",
     "cases.services.customer_notices.on_events",
 ]
+# What else each room holds of cases whose texts are erased, see cases/services/erasure.py.
+ERASURE_PARTS = ["approvals.erasure.found", "feedback.erasure.found"]
 # The same seam sideways: what queues ask of approvals, which they may not import.
 QUEUE_AUTHORITIES = {"needed": "approvals.routing.needed_authorities", "codes": "approvals.routing.authority_codes"}
 

@@ -177,6 +177,7 @@ class CaseAdmin(SavedFilters, ReadOnlyAdmin, HistoryPages):
             "opts": self.opts,
             "title": f"Case {case.external_id or case.wire_id[:18]}",
             "case": case,
+            "erasure": erasure_of(case),
             "draft": draft,
             "texts": case.content.text | draft.content.text,
             "customer": customer_document(case, unmasked=unmasked),
@@ -233,6 +234,13 @@ def timeline(case: Case) -> list[CaseEvent]:
         event.words = ", ".join(_data_words(event.data))
         event.said = event.note.text.get("note") if event.note else ""
     return events
+
+
+def erasure_of(case: Case) -> CaseEvent | None:
+    """Who erased the texts of ``case``, and when."""
+    if not case.content.is_erased:
+        return None
+    return case.events.filter(kind=CaseEvent.Kind.ERASED).select_related("actor").order_by("-id").first()
 
 
 def _data_words(data: dict[str, Any]) -> list[str]:

@@ -118,6 +118,9 @@ class CaseSerializer(serializers.Serializer):
     outcome = OutcomeSerializer(allow_null=True)
     actions = LinkedActionSerializer(many=True)
     opened_at = serializers.DateTimeField()
+    erased_at = serializers.DateTimeField(
+        allow_null=True, help_text="Since when its texts are gone, on the customer's request or for their age."
+    )
     tags = serializers.ListField(child=serializers.CharField())
     trace_id = serializers.CharField(allow_null=True)
     release = ReleaseAnswerSerializer()

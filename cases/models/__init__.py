@@ -10,6 +10,7 @@ from .customer_notices import CustomerNotice, CustomerNoticeSettings, CustomerOp
 from .customers import InterimTemplate, Promise
 from .data_views import DataView
 from .drafts import Draft, Release
+from .erasure import ErasureReceipt, LegalHold, RetentionRule
 from .events import CaseEvent
 from .heartbeats import Heartbeat
 from .idempotency import IdempotencyKey
@@ -46,10 +47,12 @@ __all__ = [
     "Delivery",
     "Denial",
     "Draft",
+    "ErasureReceipt",
     "HeadReceipt",
     "Heartbeat",
     "IdempotencyKey",
     "InterimTemplate",
+    "LegalHold",
     "Membership",
     "Notice",
     "NoticeChannel",
@@ -59,6 +62,7 @@ __all__ = [
     "RecallRun",
     "Release",
     "ResumeRequest",
+    "RetentionRule",
     "RuleFailure",
     "SavedFilter",
     "Seal",

@@ -51,6 +51,9 @@ class Content(models.Model):
                 name="content_by_customer",
                 condition=~models.Q(customer_key=None),
             ),
+            models.Index(  # Read by retention: ids rise with time.
+                fields=["tenant", "id"], name="content_kept", condition=models.Q(owner="case", erased_at=None)
+            ),
         )
         constraints = (
             models.CheckConstraint(

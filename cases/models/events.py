@@ -66,6 +66,8 @@ class CaseEvent(models.Model):
         EXPORT_PUSHED = "export.pushed", "Export pushed to another system"
         AUDIT_HEAD = "audit.head", "Head of the audit trail published"
         AUDIT_EXPORTED = "audit.exported", "Part of the audit trail exported"
+        ERASED = "case.erased", "Texts erased"
+        CUSTOMER_REPORTED = "customer.reported", "Access report of a customer made"
 
     # Told to people in the timeline, and to nobody else.
     INTERNAL = frozenset(
@@ -105,6 +107,8 @@ class CaseEvent(models.Model):
             Kind.EXPORT_DOWNLOADED,
             Kind.EXPORT_PUSHED,
             Kind.AUDIT_EXPORTED,
+            Kind.ERASED,
+            Kind.CUSTOMER_REPORTED,
         }
     )
 

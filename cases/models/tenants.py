@@ -122,6 +122,7 @@ class Tenant(Tracked):
             ("adjudicate_case", "Decide cases on which reviewers disagree"),
             ("label_review", "Label corrections"),
             ("view_audit", "See the audit trail"),
+            ("erase_customer", "Report on a customer, erase their data, hold it, set how long it is kept"),
             ("view_metrics", "See metrics"),
             ("export_data", "Export data"),
             ("manage_challenges", "Keep verification challenges and see their results"),

@@ -48,6 +48,8 @@ REOPEN = CaseAction(
 def available_actions(case: Case, actor: User, *, now: datetime, rights: HeldRights | None = None) -> list[CaseAction]:
     """The actions that the state of ``case`` allows and that ``actor`` has the right to."""
     fitting = []
+    if case.content.is_erased:
+        return fitting
     if case.state in OPEN:
         fitting.append(WITHDRAW)
     elif case.state == State.AUTO_APPROVED:

@@ -25,6 +25,10 @@ class NotDecided(IllegalState):
     code = "case_not_decided"
 
 
+class TextsErased(IllegalState):
+    code = "case_texts_erased"
+
+
 def locked(case_id: UUID) -> Case:
     """The case under its row lock, which everything that changes it takes first.
 
@@ -57,6 +61,8 @@ def reopen(case_id: UUID, *, actor: User, reason: str) -> Case:
     """An appeal: a decided case goes back to people, an automatic approval is recalled. The old outcome stays."""
     case = locked(case_id)
     require(actor, "reopen_case", case.tenant)
+    if case.content.is_erased:
+        raise TextsErased("Its texts were erased: nobody could decide it again. Send a new case. Nothing was changed.")
     if case.state == State.AUTO_APPROVED:
         return _return_to_people(case, CaseEvent.Kind.RECALLED, actor, note=reason)
     if case.state in (State.APPROVED, State.REJECTED) and is_final(case, db_now()):
@@ -69,6 +75,8 @@ def escalate(case_id: UUID, *, actor: User, note: str = "") -> Case:
     """The customer wants a person. An automatic approval is recalled; a case that waits already just says so."""
     case = locked(case_id)
     require(actor, "submit_case", case.tenant)
+    if case.content.is_erased:
+        raise TextsErased("Its texts were erased: nobody could decide it again. Send a new case. Nothing was changed.")
     if case.state == State.AUTO_APPROVED:
         return _return_to_people(case, CaseEvent.Kind.RECALLED, actor, note=note, trigger="user_escalation")
     if case.state not in OPEN:

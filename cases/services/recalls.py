@@ -39,6 +39,7 @@ def to_recall(tenant: Tenant, *, since: datetime, until: datetime, domain: str =
         ~Exists(confirmed),
         tenant=tenant,
         state=State.AUTO_APPROVED,
+        content__erased_at=None,  # Nobody could decide it again.
         pk__gte=first_id_at(since),  # Decided when opened: the key finds the window, the instant cuts it.
         decided_at__gte=since,
         decided_at__lt=until,

@@ -28,6 +28,6 @@ def report(case_id: UUID, *, score: int, comment: str = "", actor: User) -> Case
     require(actor, "submit_case", case.tenant)
     now = db_now()
     record(case, CaseEvent.Kind.SATISFACTION, actor, at=now, note=comment, score=score)
-    if score <= LOW and case.state == State.AUTO_APPROVED:
+    if score <= LOW and case.state == State.AUTO_APPROVED and not case.content.is_erased:
         recall(case, actor=actor, now=now, trigger="low_satisfaction")
     return case

@@ -137,6 +137,7 @@ WAITING: dict[str, Any] = {
     "outcome": None,
     "actions": [PENDING_REFUND],
     "opened_at": "2027-05-09T14:00:00Z",
+    "erased_at": None,
     "tags": ["beta"],
     "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
     "release": WHOLE["release"],

@@ -25,7 +25,17 @@ from cases.models.people import system_actor
 from cases.services import intake, lifecycle, switch
 from cases.vocabulary import Role, Route, Verdict
 from cases.wire.intake import parse_draft, parse_intake
-from config.demo import accounts, automation, corrections, doors, evidence, floor, sealed, views
+from config.demo import (
+    accounts,
+    automation,
+    corrections,
+    doors,
+    evidence,
+    floor,
+    kept_texts,
+    sealed,
+    views,
+)
 from config.demo.acme import ACME
 from config.demo.challenges import keep_challenges
 from config.demo.ledger_link import LedgerLink, follow
@@ -111,6 +121,7 @@ def _live(people: Iterable[accounts.Account], progress: Progress) -> None:
             automation.watch(tenant, actor)
             floor.happens(tenant, days.supervisor_of(tenant))
             views.looked(tenant, days.supervisor_of(tenant), now)
+            kept_texts.decide_on_texts(tenant, users[accounts.ADMINISTRATOR])
         keep_challenges(tenants[SKYLARK.slug], users, days.supervisor_of(tenants[SKYLARK.slug]), now=now)
 
 

@@ -112,7 +112,7 @@ def _take(export_id: UUID) -> Export | None:
 
 def _work(export: Export, seconds: float | None, progress: Progress) -> None:
     ends = monotonic() + seconds if seconds is not None else None
-    selection, file = _selection_of(export), _file_of(export)
+    selection, file = selection_of(export), _file_of(export)
     if export.checkpoint:
         try:
             file.go_on(export.checkpoint)
@@ -271,10 +271,23 @@ def _expire() -> None:
             export.save()
 
 
+def begin_again(export: Export) -> None:
+    """Have a locked export that waits or runs be written from its first row, in the caller's transaction. The worker
+    that has it finds its lease gone and throws away what it wrote."""
+    if export.state == ExportState.RUNNING:
+        export.requeue()
+    export.lease = export.leased_until = export.checkpoint = None
+    export.rows_read = export.rows_written = 0
+    export.save()
+    _file_of(export).discard()
+    transaction.on_commit(nudge_exports)
+
+
 # --- what is written ---------------------------------------------------------------------------------------------
 
 
-def _selection_of(export: Export) -> Selection:
+def selection_of(export: Export) -> Selection:
+    """What ``export`` is made of."""
     return Selection(
         tenant=export.tenant,
         filters=Filters.from_document(export.filters),

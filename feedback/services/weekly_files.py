@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -57,7 +58,7 @@ def deliver(export: WeeklyExport, *, progress: Progress | None = None) -> bool:
     if attempt is None:
         return False
     try:
-        files = list(_write_files(export, attempt, progress or (lambda rows: None)))
+        files = list(_write_files(export, partial(_keep, export, attempt, progress or (lambda rows: None))))
     except LeaseLost:
         log.warning("weekly_export_taken_over", export=export.wire_id, attempt=attempt)
         return False
@@ -80,15 +81,32 @@ def _renew(export: WeeklyExport, attempt: int) -> None:
         raise LeaseLost(f"Another writer has taken over {export}.")
 
 
-def _write_files(export: WeeklyExport, attempt: int, progress: Progress) -> Iterator[dict[str, Any]]:
+def _keep(export: WeeklyExport, attempt: int, progress: Progress, rows: int) -> None:
+    """After each batch: the lease goes on, and who waits hears of it."""
+    _renew(export, attempt)
+    progress(rows)
+
+
+def rewrite(export: WeeklyExport) -> None:
+    """Write the files of a delivered week again, without the texts that were erased since; its rows stay the same. In
+    the caller's transaction, which holds the row: what it has erased is not read any more."""
+    storage: Storage = storages["exports"]
+    for file in export.files:
+        storage.delete(file["key"])
+    files = list(_write_files(export, lambda rows: None))
+    WeeklyExport.objects.filter(pk=export.pk, state=WeeklyState.READY).update(files=files)
+
+
+def _write_files(export: WeeklyExport, told: Progress) -> Iterator[dict[str, Any]]:
+    """``told`` hears after each batch how many rows it had."""
     storage: Storage = storages["exports"]
     stem = f"{export.tenant.slug}/overrides-{export.iso_week}"
     overrides = ExportedOverride.objects.filter(export=export).select_related(*OVERRIDE_READS)
-    rows = (override_row(row, export) for row in _in_batches(overrides, export, attempt, progress))
+    rows = (override_row(row, export) for row in _in_batches(overrides, told))
     files = _write_both(storage, "overrides", stem, COLUMNS, rows)
     if export.counts["corrections"]:
         corrections = ExportedLabel.objects.filter(export=export).select_related(*CORRECTION_READS)
-        rows = (correction_row(row, export) for row in _in_batches(corrections, export, attempt, progress))
+        rows = (correction_row(row, export) for row in _in_batches(corrections, told))
         files += _write_both(storage, "corrections", f"{stem}-corrections", CORRECTION_COLUMNS, rows)
     yield from files
     # The manifest comes last: where it is, everything that it names is.
@@ -115,18 +133,18 @@ def manifest(export: WeeklyExport, files: list[dict[str, Any]]) -> dict[str, Any
         "watermark": export.watermark,
         "customer_fields": export.customer_fields,
         "counts": export.counts,
+        "erased": export.overrides.filter(review__case__content__erased_at__isnull=False).count(),
         "files": files,
     }
 
 
-def _in_batches(rows: QuerySet, export: WeeklyExport, attempt: int, progress: Progress) -> Iterator[Any]:
+def _in_batches(rows: QuerySet, told: Progress) -> Iterator[Any]:
     """Rows by key, ``BATCH`` in memory at a time."""
     last = 0
     while batch := list(rows.filter(pk__gt=last).order_by("pk")[:BATCH]):
         yield from batch
         last = batch[-1].pk
-        _renew(export, attempt)
-        progress(len(batch))
+        told(len(batch))
 
 
 def _write_both(

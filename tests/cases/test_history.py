@@ -35,6 +35,8 @@ def test_history_is_kept_of_configuration_cases_and_actions_and_of_nothing_hot()
     assert {
         "cases.Tenant",
         "cases.SealPublishing",
+        "cases.LegalHold",
+        "cases.RetentionRule",
         "cases.Membership",
         "cases.Policy",
         "cases.TriggerCondition",

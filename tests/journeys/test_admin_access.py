@@ -24,11 +24,14 @@ from cases.models import (
     CustomerTemplate,
     Delivery,
     Denial,
+    ErasureReceipt,
+    LegalHold,
     Membership,
     Notice,
     NoticeChannel,
     Policy,
     PolicyVersion,
+    RetentionRule,
     SealPublishing,
     Tenant,
     User,
@@ -37,6 +40,7 @@ from cases.models import (
 from cases.models.people import system_actor
 from cases.permissions import TENANT_RIGHTS, Denied, allowed
 from cases.rights import read_rights
+from cases.services import holds
 from cases.services.audit import keep_denial
 from cases.services.notices import News, tell
 from cases.signing import new_secret
@@ -139,8 +143,17 @@ def furnish(world: World) -> dict[type[Model], Any]:
     )
     opened = export.requested_at - timedelta(hours=2)
     pack = evidence_packs.request(tenant, since=opened, until=export.requested_at, actor=world.compliance)
+    hold = holds.place(tenant, case=case, reason=f"Hold of {tenant.slug}", actor=system)
+    periods = RetentionRule(tenant=tenant, case_days=3_650)
+    periods.save_as(system, "created")
+    receipt = ErasureReceipt.objects.create(
+        tenant=tenant, cause="request", reason=f"Letter to {tenant.slug}", by=system, at=export.requested_at
+    )
     return {
         EvidencePack: pack.pk,
+        LegalHold: hold.pk,
+        RetentionRule: periods.pk,
+        ErasureReceipt: receipt.pk,
         ThresholdEvidence: evidence.pk,
         **challenged(world),
         Export: export.pk,

@@ -30,7 +30,9 @@ ELSEWHERE = {
     ("cases/history.py", "delete_as", "self"): "the deletion that history itself records",
     ("cases/services/deliveries.py", "_claim", "ours"): "Delivery",
     ("cases/services/deliveries.py", "finish", "_ours"): "Delivery",
+    ("cases/services/erasure.py", "_empty", "texts"): "Content",
     ("cases/wire/idempotency.py", "keyed", "known"): "IdempotencyKey",
+    ("feedback/erasure.py", "_carry_out", "storage"): "a file",
     ("feedback/services/evidence_runs.py", "_complete", "storage"): "a file",
     ("feedback/services/evidence_runs.py", "_expire", "storage"): "a file",
     ("feedback/services/evidence_runs.py", "_take", "storage"): "a file",
@@ -38,6 +40,7 @@ ELSEWHERE = {
     ("feedback/services/export_runs.py", "_complete", "storage"): "a file",
     ("feedback/services/export_runs.py", "_expire", "storage"): "a file",
     ("feedback/services/export_runs.py", "_take", "storage"): "a file",
+    ("feedback/services/weekly_files.py", "rewrite", "storage"): "a file",
     ("feedback/services/reviews.py", "_forget_text", "kept"): "ReviewDraft",
     ("queues/services/entries.py", "close_entry", "entry"): "Entry",
 }

@@ -251,6 +251,7 @@ def own_page_arguments(scene: Scene) -> dict[str, tuple[tuple[Any, ...], dict[st
         "cases_customernotice_resend": ((scene.key("customernotice"),), {}),
         "cases_noticechannel_test": ((scene.key("noticechannel"),), {}),
         "cases_notice_resend": ((scene.key("notice"),), {}),
+        "cases_legalhold_release": ((scene.key("legalhold"),), why),
         "cases_user_access": ((world.colleague.pk,), {}),
         "cases_user_tokens": ((world.service.pk,), {}),
         "cases_user_token_revoke": ((world.service.pk, token_key(scene)), {}),
