@@ -3,7 +3,7 @@
 from django.db import migrations
 
 from cases import states
-from cases.guards import append_only, legal_state, second_person
+from cases.guards import append_only, by_time, erased_stays_erased, legal_state, second_person
 
 APPEND_ONLY = (
     "cases_draft",
@@ -36,6 +36,10 @@ APPEND_ONLY = (
     "cases_seal",
     "cases_sealedtable",
     "cases_sealshape",
+    "cases_dataview",
+    "cases_erasurereceipt",
+    "cases_historicallegalhold",
+    "cases_historicalretentionrule",
 )
 
 
@@ -46,4 +50,6 @@ class Migration(migrations.Migration):
         legal_state("cases_case", states.INITIAL, states.MOVES),
         *map(append_only, APPEND_ONLY),
         second_person("cases_changeanswer", "cases_changerequest"),
+        erased_stays_erased("cases_content", "cases_case"),
+        by_time("cases_historicalcase"),
     )

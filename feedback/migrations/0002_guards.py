@@ -24,6 +24,8 @@ APPEND_ONLY = (
     "feedback_historicalfrictioncap",
     "feedback_learnedweights",
     "feedback_thresholdevidence",
+    "feedback_firstopinion",
+    "feedback_historicalblindfirstpolicy",
 )
 
 
@@ -33,5 +35,6 @@ class Migration(migrations.Migration):
     operations = (
         legal_state("feedback_weeklyexport", WEEKLY_INITIAL, WEEKLY_MOVES),
         legal_state("feedback_export", EXPORT_INITIAL, EXPORT_MOVES),
+        legal_state("feedback_evidencepack", EXPORT_INITIAL, EXPORT_MOVES),
         *map(append_only, APPEND_ONLY),
     )
