@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 
 from ..permissions import Denied
 from ..rights import rights_of
 from ..services.audit import keep_refusal
+from .sessions import is_back_office
 
 
 class KeepRefusals:
@@ -24,6 +24,6 @@ class KeepRefusals:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, fault: Exception) -> None:
-        is_ours = request.path_info.startswith(reverse("admin:index")) and request.user.is_authenticated
+        is_ours = is_back_office(request) and request.user.is_authenticated
         if is_ours and isinstance(fault, PermissionDenied) and not isinstance(fault.__cause__, Denied):
             keep_refusal(request.user, f"{request.method} {request.path_info}", rights_of(request).places)

@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlencode
 
 from ..rights import rights_of
@@ -24,8 +24,13 @@ OPEN_TO_OWING = ("login", "logout", "second_step", "second_factor", "step_up", "
 Next = Callable[[HttpRequest], HttpResponse]
 
 
-def _is_back_office(request: HttpRequest) -> bool:
-    return request.path_info.startswith(reverse("admin:index"))
+def is_back_office(request: HttpRequest) -> bool:
+    """Whether the request is for a page of the admin site; False where a process serves the API alone."""
+    try:
+        home = reverse("admin:index")
+    except NoReverseMatch:
+        return False
+    return request.path_info.startswith(home)
 
 
 class SessionLimits:
@@ -35,7 +40,7 @@ class SessionLimits:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if _is_back_office(request) and request.session.session_key and request.user.is_authenticated:
+        if is_back_office(request) and request.session.session_key and request.user.is_authenticated:
             self._look_at_the_clock(request)
         return self.get_response(request)
 
@@ -67,7 +72,7 @@ class SecondFactorGate:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if _is_back_office(request) and request.session.session_key and request.user.is_authenticated:
+        if is_back_office(request) and request.session.session_key and request.user.is_authenticated:
             owes = not request.session.get(second_factor.USED) and rights_of(request).owes_second_factor
             if owes and request.path_info not in {reverse(f"admin:{name}") for name in OPEN_TO_OWING}:
                 return _send_to_prove(request)

@@ -28,9 +28,9 @@ from ..models import Aside, Entry, Queue, StepFired
 from ..models.entries import MINUTES_A_POINT, MOST_PRIORITY
 from ..services.entries import PRIORITY
 from ..services.stranded import is_stranded, stranded
-from ..services.supervision import REASON_LENGTH, set_deadline, supervised, take_back
+from ..services.supervision import REASON_LENGTH, set_deadline, take_back
 from .deadline import DeadlineForm, waiting_of
-from .supervising import SupervisingViews
+from .supervising import SupervisingViews, supervises_any
 
 ASIDES = 20
 
@@ -119,6 +119,9 @@ class EntryAdmin(SupervisingViews, SavedFilters, ReadOnlyAdmin):
     search_fields = ("case__external_id",)
     search_help_text = "A case id, an external id, or words of the draft; “-word” leaves out, quotes keep together."
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Entry]:
+        return super().get_queryset(request).select_related("queue__tenant", *self.list_select_related)
+
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         """As the list of cases searches, by its rules about the customer's words."""
         if not search_term.strip():
@@ -133,7 +136,7 @@ class EntryAdmin(SupervisingViews, SavedFilters, ReadOnlyAdmin):
     def changelist_view(self, request: HttpRequest, extra_context=None) -> HttpResponse:
         own = {
             "title": "What waits, the most urgent first",
-            "may_supervise": supervised(request.user).exists(),
+            "may_supervise": supervises_any(request),
             "minutes_a_point": MINUTES_A_POINT,
             "hours_to_the_front": (MOST_PRIORITY - PRIORITY[Risk.LOW]) * MINUTES_A_POINT // 60,
         }

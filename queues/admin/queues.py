@@ -122,7 +122,7 @@ class QueueAdmin(TrackedAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Queue]:
-        return with_staff(super().get_queryset(request))
+        return with_staff(super().get_queryset(request).select_related(*self.list_select_related))
 
     def get_changelist(self, request: HttpRequest, **kwargs) -> type[ChangeList]:
         return QueueList

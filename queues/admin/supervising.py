@@ -70,13 +70,20 @@ class SnoozeForm(ReasonForm):
     field_order = ("minutes", "reason")
 
 
+def supervises_any(request: HttpRequest) -> bool:
+    """Whether this person supervises a queue; a list asks it several times, the database once a request."""
+    if not hasattr(request, "_supervises_any"):
+        request._supervises_any = supervised(request.user).exists()
+    return request._supervises_any
+
+
 class SupervisingViews:
     """The actions of the list of entries, and the page of who holds what. Mixed into its admin."""
 
     actions = ("give_chosen", "take_back_chosen", "prioritise_chosen", "snooze_chosen")
 
     def get_actions(self, request: HttpRequest) -> dict:
-        return super().get_actions(request) if supervised(request.user).exists() else {}
+        return super().get_actions(request) if supervises_any(request) else {}
 
     def supervising_urls(self) -> list:
         routes = (

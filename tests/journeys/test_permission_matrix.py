@@ -52,6 +52,13 @@ pytestmark = pytest.mark.django_db
 
 # Pages of which the refusals are asked alone: what they show or do needs more than this scene has.
 REFUSALS_ONLY = {
+    "cases_seal_head": "a seal",
+    "feedback_weights_adopt": "weights that were learned",
+    "feedback_weights_shadow": "weights that were learned",
+    "feedback_challenge_of_case": "a decision that is final",
+    "feedback_weeklyexport_download": "a week that was exported",
+    "/api/v1/exports/weekly/<str:weekly_id>/": "a week that was exported",
+    "/api/v1/exports/weekly/<str:weekly_id>/download/": "a week that was exported",
     "feedback_review_strike": "a vote on an open question",
     "insights-cases": "a measure that was chosen on the page before",
     "cases_webhookendpoint_test": "an address that answers",
@@ -241,6 +248,7 @@ def own_page_arguments(scene: Scene) -> dict[str, tuple[tuple[Any, ...], dict[st
     """Per page the keys in its address and what is sent to it."""
     world, why = scene.world, {"reason": "because"}
     entry = Entry.objects.get(claimed_by=world.reviewer)
+    later = f"{entry.due_at + timedelta(days=1):%Y-%m-%dT%H:%M}"
     corrected = correction(scene)
     action = ProposedAction.objects.get(pk=scene.keys[ProposedAction])
     found: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
@@ -257,7 +265,12 @@ def own_page_arguments(scene: Scene) -> dict[str, tuple[tuple[Any, ...], dict[st
         "cases_user_token_revoke": ((world.service.pk, token_key(scene)), {}),
         "auth_user_password_change": ((world.colleague.pk,), {}),
         "cases_delivery_resend": ((scene.key("delivery"),), {}),
+        "cases_seal_head": ((1,), {}),
         "queues_entry_take_back": ((entry.pk,), why),
+        "queues_entry_deadline": ((entry.pk,), why | {"due_at": later, "seen": entry.due_at.isoformat()}),
+        "feedback_challenge_variant": ((scene.key("challenge"),), {}),
+        "feedback_challenge_of_case": ((corrected.case_id,), {}),
+        "feedback_weeklyexport_download": ((uuid4(), "manifest.json"), {}),
         "queues_entry_rebalance": ((world.queue.pk,), {}),
         "queues_entry_hand_over": ((world.reviewer.pk,), {}),
         "approvals_approvalauthority_grants": ((scene.key("approvalauthority"),), {}),
@@ -278,7 +291,11 @@ def own_page_arguments(scene: Scene) -> dict[str, tuple[tuple[Any, ...], dict[st
         found[f"feedback_evidencepack_{name}"] = ((scene.key("evidencepack"),), {})
     for name in ("label", "take_back", "alike"):
         found[f"feedback_correction_{name}"] = ((corrected.pk,), {})
-    for name in ("take", "decide", "undo", "release", "heartbeat"):
+    advised = why | {"policy": str(world.policy.pk), "version": "1", "days": "91", "threshold": "0.9"}
+    for name in ("threshold_apply", "weights_learn", "weights_adopt", "weights_shadow", "weights_back"):
+        found[f"feedback_{name}"] = ((), advised)
+    found["feedback_what_if"] = ((), {"policy": str(world.policy.pk)})
+    for name in ("take", "decide", "undo", "keep", "heartbeat"):
         found[f"feedback_review_{name}"] = ((scene.keys[Case],), {"generation": "1", "verdict": "accept"})
     found["feedback_review_first"] = ((scene.keys[Case],), {"generation": "1", "answer": "a"})
     found["feedback_review_strike"] = ((scene.keys[Case], uuid4()), why)
@@ -339,7 +356,12 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
 def test_the_api_answers_the_roles_that_the_matrix_names(scene):
     case, action = scene.world.tenant.cases.get(pk=scene.keys[Case]), ProposedAction.objects.get()
     export = scene.world.tenant.exports.get()
-    wire_ids = {"case_id": case.wire_id, "action_id": action.wire_id, "export_id": export.wire_id}
+    wire_ids = {
+        "case_id": case.wire_id,
+        "action_id": action.wire_id,
+        "export_id": export.wire_id,
+        "weekly_id": export.wire_id,
+    }
     lines = []
 
     def asks(line: Line, path: str, body: dict[str, Any], user: User) -> bool:
