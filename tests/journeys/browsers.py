@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking"]
+PATIENCE = 20_000  # milliseconds for what a busy machine is slow to show; the tests wait for it and for no time
+expect.set_options(timeout=PATIENCE)
 REPORT_VIOLATIONS = """
     document.addEventListener('securitypolicyviolation', (event) => {
         console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`);
@@ -51,7 +53,7 @@ def watched_page(browser: Browser, base_url: str, *, expected: tuple[str, ...] =
     """A page of its own profile. What its console reports and ``expected`` does not name fails the test at the end."""
     context = browser.new_context(base_url=base_url, **options)
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE)
     page.add_init_script(REPORT_VIOLATIONS)
     complaints: list[str] = []
     page.on(
