@@ -41,6 +41,7 @@ FATES: dict[str, dict[Fate, str]] = {
     "cases.CustomerNoticeSettings": {_O: "sms_url"},
     "cases.CustomerOptOut": {_C: "customer_key"},  # Kept after an erasure: who wanted no notices gets none later.
     "cases.CustomerTemplate": {_C: "domain locale", _O: "subject text text_without_answer"},
+    "cases.DataView": {_C: "request_id"},
     "cases.Delivery": {_C: "last_error"},
     "cases.Denial": {_C: "permission subject request_id"},
     "cases.Draft": {
@@ -105,7 +106,9 @@ FATES: dict[str, dict[Fate, str]] = {
     "feedback.ChallengeResult": {Fate.DISGUISED: "why"},
     "feedback.Dataset": {_O: "name"},
     "feedback.DatasetVersion": {_C: "manifest manifest_sha256"},
+    "feedback.EvidencePack": {_C: "seed zone rights error file_key file_name sha256"},
     "feedback.Export": {_C: "format filters watermark checkpoint error file_key file_name"},
+    "feedback.FirstOpinion": {Fate.CALLERS: "decision", _C: "content_digest"},
     "feedback.LearnedWeights": {_C: "weights hand_set trial"},
     "feedback.MetricHour": {_C: "dimension domain key handling_values"},
     "feedback.MetricState": {_C: "time_zone"},

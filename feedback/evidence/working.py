@@ -11,7 +11,7 @@ from cases.models import Case, CaseEvent
 
 from ..metrics.definitions import BY_METRIC, MEASURES, Dimension
 from ..metrics.names import names_of
-from ..metrics.reading import BadQuestion, Figure, Period, Question, available, figures, read_sums, zone_of
+from ..metrics.reading import BadQuestion, Figure, Period, Question, available, figures, read_sums
 from ..models import Review
 from .tables import CHUNK, Rows, Section, Table, Window, within
 
@@ -53,13 +53,11 @@ def rates(window: Window) -> Rows:
 
 def volumes(window: Window) -> Rows:
     sums = read_sums(question(window)).get((None, None), {})
-    _, complete = zone_of(window.tenant)
     for measure in MEASURES:
         yield {
             "measure": measure.name,
             "sum": str(sums.get(measure.name, 0)),
             "means": measure.words,
-            "counted_until": complete,
         }
 
 
@@ -147,7 +145,7 @@ VOLUMES = Section(
     "It does not show whether the decisions were right: a rate of approvals is no rate of right approvals.",
     (
         Table("rates", "Rates over the whole window", FIGURE, rates),
-        Table("volumes", "What they are made of", ("measure", "sum", "means", "counted_until"), volumes),
+        Table("volumes", "What they are made of", ("measure", "sum", "means"), volumes),
         Table("volumes_by_day", "By day, where the tenant is", ("day_begins", *BY_DAY), by_day),
         Table("rates_by", "By domain, risk, route, release and trigger", ("by", "key", "name", *FIGURE), rates_by),
     ),

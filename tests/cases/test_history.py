@@ -57,6 +57,7 @@ def test_history_is_kept_of_configuration_cases_and_actions_and_of_nothing_hot()
         "cases.BreakerRule",
         "queues.SlaStep",
         "queues.QuorumRule",
+        "feedback.BlindFirstPolicy",
         "feedback.Challenge",
         "feedback.ChallengePolicy",
         "feedback.FrictionCap",

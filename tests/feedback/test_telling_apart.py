@@ -9,7 +9,7 @@ import pytest
 from tests.feedback.telling_apart import Told, build, leads, look, tell_apart
 from tests.worlds import make_world
 
-EACH = int(os.environ.get("TELL_APART_EACH", "24"))  # so many challenges, and as many real cases
+EACH = int(os.environ.get("TELL_APART_EACH", "16"))  # so many challenges, and as many real cases
 SURE = 3.29  # so many standard errors: one run in a thousand is wrong by chance alone
 
 
