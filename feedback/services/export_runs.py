@@ -1,22 +1,19 @@
 """Making the files of exports, a minute at a time.
 
-A worker takes a queued export under a lease, writes page after page to its scratch folder and says how far it is.
-After a minute it leaves a checkpoint and queues the export again: no task outlasts the broker's patience, and a
-short export never waits for a long one. Whoever takes it up goes on at the checkpoint where that file is on the same
-machine, and begins again where it is not. A killed worker's lease runs out and the sweep queues it again; what was
-written after the checkpoint is cut off. The storage gets whole files only.
+A worker takes a queued export under a lease (see ``leased``) and writes page after page to its scratch folder. What it
+hands on holds a checkpoint: whoever takes it up goes on there where that file is on the same machine, and begins again
+where it is not; what was written after the checkpoint is cut off. The storage gets whole files only.
 """
 
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max
 
 from cases.clock import db_now
 from cases.models import CaseEvent
@@ -33,19 +30,11 @@ from ..models import Dataset, DatasetVersion, Export
 from ..states import ExportState
 from .export_files import ExportFile, NoCheckpoint, digest_of, scratch, storage, store
 from .exports import KEPT, locked, nudge_exports, told
+from .leased import SLICE_SECONDS, LeaseLost, Leases
 
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(seconds=90)  # Far above the time of one page.
-SLICE_SECONDS = 45
-MOST_ATTEMPTS = 5
-FAILED = "It failed several times; the log says why. Ask for it again."
-
 Progress = Callable[[Export], None]
-
-
-class LeaseLost(Exception):
-    """The export was cancelled, or another worker has it."""
 
 
 def run(export_id: UUID, *, seconds: float | None = None, progress: Progress | None = None) -> Export:
@@ -53,61 +42,25 @@ def run(export_id: UUID, *, seconds: float | None = None, progress: Progress | N
 
     ``progress`` is told after each page. Safe to call for any export at any time, by any number of workers.
     """
-    export = _take(export_id)
+    export = LEASES.take(export_id)
     if export is not None:
         try:
             _work(export, seconds, progress or (lambda export: None))
         except LeaseLost:
-            if Export.objects.filter(pk=export_id, state=ExportState.CANCELLED).exists():
+            if LEASES.was_cancelled(export):
                 _file_of(export).discard()
         except Exception:
             log.exception("export_failed", export=str(export_id), attempt=export.attempts)
-            _give_back(export)
+            LEASES.give_back(export)
     return Export.objects.select_related("tenant", "dataset", "version").get(pk=export_id)
 
 
 def sweep(*, seconds: float = SLICE_SECONDS) -> int:
     """Queue what lost workers left, work on what waits, remove what is old; returns how many exports were touched."""
-    ends = monotonic() + seconds
-    _expire()
-    touched = 0
-    while (left := ends - monotonic()) > 0:
-        waiting = Export.objects.filter(
-            Q(state=ExportState.QUEUED) | Q(state=ExportState.RUNNING, leased_until__lt=db_now())
-        )
-        export_id = waiting.order_by("requested_at").values_list("pk", flat=True).first()
-        if export_id is None:
-            break
-        run(export_id, seconds=left)
-        touched += 1
-    if Export.objects.filter(state=ExportState.QUEUED).exists():
-        nudge_exports()
-    return touched
+    return LEASES.sweep(run, seconds=seconds)
 
 
 # --- one worker's part -------------------------------------------------------------------------------------------
-
-
-@transaction.atomic
-def _take(export_id: UUID) -> Export | None:
-    """The export under a lease of our own; None where it is in other hands, or at its end."""
-    export = locked(export_id)
-    now = db_now()
-    if export.state == ExportState.RUNNING and export.leased_until and export.leased_until < now:
-        export.requeue()
-    if export.state != ExportState.QUEUED:
-        return None
-    if export.attempts >= MOST_ATTEMPTS:
-        _fail(export)
-        return None
-    if export.file_key:  # Stored by a worker that was lost before it could say so.
-        storage().delete(export.file_key)
-        export.file_key = ""
-    export.start()
-    export.attempts += 1
-    export.lease, export.leased_until = uuid4(), now + LEASE
-    export.save()
-    return export
 
 
 def _work(export: Export, seconds: float | None, progress: Progress) -> None:
@@ -127,7 +80,7 @@ def _work(export: Export, seconds: float | None, progress: Progress) -> None:
             _beat(export, file)
             progress(export)
             if ends is not None and monotonic() >= ends:
-                return _hand_on(export, file)
+                return LEASES.hand_on(export, checkpoint=file.checkpoint())
     _complete(export, file)
     return None
 
@@ -136,62 +89,17 @@ def _beat(export: Export, file: ExportFile) -> None:
     """Say how far we are and keep the lease; raises ``LeaseLost``."""
     export.rows_read, export.rows_written = file.rows_read, file.counted["lines"]
     export.rows_expected = max(export.rows_expected, file.rows_read)
-    _ours(
-        export,
-        rows_read=export.rows_read,
-        rows_written=export.rows_written,
-        rows_expected=export.rows_expected,
-        leased_until=db_now() + LEASE,
+    LEASES.go_on(
+        export, rows_read=export.rows_read, rows_written=export.rows_written, rows_expected=export.rows_expected
     )
 
 
-def _ours(export: Export, **changes: Any) -> None:
-    held = Export.objects.filter(pk=export.pk, lease=export.lease, state=ExportState.RUNNING)
-    if not held.update(**changes):
-        raise LeaseLost
-
-
-def _held(export: Export) -> Export:
-    """Our export under its row lock, in the caller's transaction; raises ``LeaseLost``."""
-    current = locked(export.pk)
-    if current.lease != export.lease or current.state != ExportState.RUNNING:
-        raise LeaseLost
-    return current
-
-
-@transaction.atomic
-def _hand_on(export: Export, file: ExportFile) -> None:
-    current = _held(export)
-    current.checkpoint = file.checkpoint()
-    current.attempts = 0
-    current.requeue()
-    current.lease = current.leased_until = None
-    current.save()
-    transaction.on_commit(nudge_exports)
-
-
-@transaction.atomic
-def _give_back(export: Export) -> None:
-    """After an error: another worker tries from the last checkpoint, up to ``MOST_ATTEMPTS`` times."""
-    try:
-        current = _held(export)
-    except LeaseLost:
-        return
-    if current.attempts >= MOST_ATTEMPTS:
-        return _fail(current)
-    current.requeue()
-    current.lease = current.leased_until = None
-    current.save()
-    return None
-
-
-def _fail(export: Export) -> None:
-    export.fail()
-    export.error, export.finished_at = FAILED, db_now()
-    export.lease = export.leased_until = None
-    export.save()
+def _failed(export: Export) -> None:
     _file_of(export).discard()
     record_for(export.tenant, CaseEvent.Kind.EXPORT_FAILED, system_actor(), subject=export.wire_id, **told(export))
+
+
+LEASES = Leases(Export, locked, nudge_exports, _failed)
 
 
 def _complete(export: Export, file: ExportFile) -> None:
@@ -199,11 +107,11 @@ def _complete(export: Export, file: ExportFile) -> None:
     sha256, length = digest_of(file.path)
     name = f"{export.tenant.slug}-{export.dataset.kind}-{export.pk.hex}.{file.format.suffix}"
     key = f"{export.tenant.slug}/{export.lease.hex}-{name}"
-    _ours(export, file_key=key, leased_until=db_now() + LEASE)
+    LEASES.go_on(export, file_key=key)
     key = store(file.path, key)
     try:
         with transaction.atomic():
-            current = _held(export)
+            current = LEASES.held(export)
             current.version = _freeze(current, file, name, sha256, length)
             current.finish()
             current.finished_at = db_now()
@@ -256,19 +164,6 @@ def _freeze(export: Export, file: ExportFile, name: str, sha256: str, length: in
     )
     version.save(force_insert=True)
     return version
-
-
-def _expire() -> None:
-    """Remove the files that were kept long enough; their manifests stay."""
-    old = Export.objects.filter(state=ExportState.READY, expires_at__lt=db_now())
-    for export_id in list(old.order_by("expires_at").values_list("pk", flat=True)[:100]):
-        with transaction.atomic():
-            export = locked(export_id)
-            if export.state != ExportState.READY:
-                continue
-            storage().delete(export.file_key)
-            export.expire()
-            export.save()
 
 
 def begin_again(export: Export) -> None:

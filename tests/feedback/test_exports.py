@@ -17,7 +17,7 @@ from feedback.errors import DatasetTaken, FormatMismatch, NotCancellable, NotRea
 from feedback.kinds import Kind
 from feedback.labels import Label
 from feedback.models import DatasetVersion, Export, Review
-from feedback.services import export_runs, exports, reviews
+from feedback.services import export_runs, exports, leased, reviews
 from tests.feedback.corrections import override, override_now
 from tests.feedback.exporting import asked, content, documents, folder, label, labelled, made  # noqa: F401
 from tests.worlds import SURE, World, make_world
@@ -233,9 +233,9 @@ def test_an_export_that_keeps_failing_ends_and_says_so(world, monkeypatch, folde
     labelled(world)
     export = asked(world, Kind.GOLDEN_EVALS)
     (folder / "unfinished").write_text("no folder can be made here")
-    for _ in range(export_runs.MOST_ATTEMPTS + 1):
+    for _ in range(leased.MOST_ATTEMPTS + 1):
         ended = export_runs.run(export.pk)
-    assert (ended.state, ended.error) == ("failed", export_runs.FAILED)
+    assert (ended.state, ended.error) == ("failed", leased.FAILED)
     assert CaseEvent.objects.filter(kind="export.failed", subject=export.wire_id).count() == 1
 
 
