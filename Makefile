@@ -45,7 +45,7 @@ demo: $(INSTALLED)
 	@exec $(PYTHON) manage.py demo $(ARGS)
 
 test: $(INSTALLED)
-	@exec $(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@exec $(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(INSTALLED)
 	@exec $(PYTHON) -m tests.bench $(ARGS)

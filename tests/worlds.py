@@ -18,6 +18,7 @@ from cases.wire.intake import parse_intake
 from queues.models import Entry, Queue, Reviewer, SlaPolicy
 from queues.services import claims
 from queues.services.setup import create_queue
+from tests.snapshots import made_once
 
 PASSWORD = "correct horse battery staple"
 
@@ -83,9 +84,15 @@ class World:
 
 def make_world(slug: str = "acme", *, rules: dict[str, Any] | None = None, **tenant_settings: Any) -> World:
     """A tenant with one fallback queue (four hours), automation on, and the policy's fields replaced by ``rules``."""
+    is_first = not Tenant.objects.exists()
+    asked = slug, rules or {}, tenant_settings, is_first
+    return made_once(lambda: _made(*asked), *asked)
+
+
+def _made(slug: str, rules: dict[str, Any], tenant_settings: dict[str, Any], is_first: bool) -> World:
     system = system_actor()
     tenant = people.create_tenant(actor=system, slug=slug, name=slug.title(), **tenant_settings)
-    policy = Policy(tenant=tenant, **(rules or {}))
+    policy = Policy(tenant=tenant, **rules)
     policy.full_clean()
     policies.publish(policy, actor=system, reason="first version")
     sla = SlaPolicy(tenant=tenant, name="Four hours", amount=4)
@@ -94,7 +101,8 @@ def make_world(slug: str = "acme", *, rules: dict[str, Any] | None = None, **ten
     service = User(username=f"{slug}-service", kind=User.AccountKind.SERVICE, password="!")
     service.save()
     people.assign_roles(service, tenant, [Role.INTEGRATION], actor=system)
-    switch.resume(switch.Scope(), actor=system, reason="tests")
+    if is_first:
+        switch.resume(switch.Scope(), actor=system, reason="tests")
     switch.resume(switch.Scope(tenant), actor=system, reason="tests")
     return World(
         tenant=tenant,

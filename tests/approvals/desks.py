@@ -11,6 +11,7 @@ from approvals.services import authorities, jobs, proposals, signing, types, wor
 from cases.clock import db_now
 from cases.models import User
 from cases.models.people import system_actor
+from tests.snapshots import made_once
 from tests.worlds import World, make_world
 
 from .till import Till
@@ -68,6 +69,10 @@ class Desk:
 def make_desk(slug: str = "acme", *, rules: dict[str, Any] | None = None, **settings: Any) -> Desk:
     Till.clear()
     world = make_world(slug, rules=rules, **{"undo_seconds": 0} | settings)
+    return made_once(lambda: _made(world), "desk", world.tenant.pk)
+
+
+def _made(world: World) -> Desk:
     system = system_actor()
     refunds = ActionType(
         tenant=world.tenant,

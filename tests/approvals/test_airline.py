@@ -1,12 +1,9 @@
-"""Every action that GPT-4o proposed as an airline's agent, replayed: previewed, gated, decided, carried out once.
+"""What GPT-4o proposed as an airline's agent, replayed: previewed, gated, decided, carried out once.
 
-The decisions are scripted from the labels: what the task's author expected is approved, anything else is rejected. The
-data is read where it lies (see its README) and is no part of the project.
+The decisions are scripted from the labels: what the task's author expected is approved, anything else is rejected.
 """
 
-import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,30 +21,27 @@ from feedback.services import reviews
 from feedback.services.reviews import ActionChoice
 from feedback.submission import Submission
 from queues.services import claims
+from tests import real
 from tests.submissions import complete
 
 from .desks import Desk, make_desk, run_due
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
-PROPOSALS, LABELS = DATA / "actions_airline.jsonl", DATA / "actions_airline.labels.jsonl"
+SET, LINES = "actions_airline", 40  # by default
 
-pytestmark = [
-    pytest.mark.django_db,
-    pytest.mark.timeout(300),
-    pytest.mark.skipif(not PROPOSALS.exists(), reason="The real records lie beside the repository"),
-]
-
-
-def rows(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300), real.needed]
 
 
 @pytest.fixture
-def desk() -> Desk:
+def records() -> list[dict[str, Any]]:
+    return real.records(SET, LINES)
+
+
+@pytest.fixture
+def desk(records) -> Desk:
     """An airline whose every kind of action is of medium impact and needs one signature, with money and without."""
     desk = make_desk(rules={"new_release_reviews": 0, "sampling_share": 0.0})
     reviewer = desk.world.reviewer
-    for name in sorted({row["proposed_action"]["action"] for row in rows(PROPOSALS) if row.get("proposed_action")}):
+    for name in sorted({row["proposed_action"]["action"] for row in records if row.get("proposed_action")}):
         kind = ActionType(
             tenant=desk.world.tenant,
             name=name,
@@ -70,13 +64,13 @@ def desk() -> Desk:
     return desk
 
 
-def test_of_what_an_agent_really_proposed_only_the_approved_is_carried_out_and_once(desk, till):
-    correct = {label["external_id"]: label["correct"] for label in rows(LABELS)}
-    sent = [(desk.world.tenant, parse_intake(row)) for row in rows(PROPOSALS)]
+def test_of_what_an_agent_really_proposed_only_the_approved_is_carried_out_and_once(desk, till, records):
+    correct = {name: truth["correct"] for name, truth in real.truths(SET).items()}
+    sent = [(desk.world.tenant, parse_intake(row)) for row in records]
     bulk.submit(sent, actor=desk.world.service)
-    assert Case.objects.count() == len(correct)
+    assert Case.objects.count() == len(records)
     run_due(500)
-    proposed = {row["external_id"]: row["proposed_action"] for row in rows(PROPOSALS) if row.get("proposed_action")}
+    proposed = {row["external_id"]: row["proposed_action"] for row in records if row.get("proposed_action")}
     actions = {action.case.external_id: action for action in ProposedAction.objects.select_related("case")}
     assert set(actions) == set(proposed)
     assert {action.state for action in actions.values()} == {"pending_approval"}, "each was previewed, and none runs"

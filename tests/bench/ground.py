@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
-from django.core.management import call_command
 from django.db import connection, connections, models
 from guardian.shortcuts import assign_perm
 
@@ -22,6 +21,7 @@ from cases.vocabulary import Role
 from queues.models import Claim, Entry, Passage, Queue, Reviewer
 from queues.services import claims
 from queues.services.setup import create_queue
+from tests.servers import MIGRATED
 from tests.worlds import SURE, World, make_world
 
 FEW, PAST, WAITING = "few", "past", "waiting"
@@ -58,9 +58,8 @@ class Ground:
 
 def build(url: str, *, reviewers: int) -> Ground:
     """``few``: migrated, with a tenant, its people, and one case of each kind to copy from. Django is led there."""
-    _create(url, FEW)
+    _create(url, FEW, template=MIGRATED)
     connections.settings["default"]["NAME"] = FEW
-    call_command("migrate", verbosity=0)
     world = make_world("bench", requests_per_minute=1_000_000)
     world.submit(domain=DOMAINS[0])
     world.submit(domain=DOMAINS[0], signals=SURE)
@@ -81,7 +80,7 @@ def copy(ground: Ground, name: str) -> None:
     _create(ground.url, name, template=FEW)
 
 
-def _create(url: str, name: str, template: str = "template1") -> None:
+def _create(url: str, name: str, template: str) -> None:
     with psycopg.connect(url, autocommit=True) as server:
         server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from config import embedded
+from tests.servers import copy_migrated
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", message="No directory at")  # whitenoise's, of static files collected for nobody
     folder = Path(tempfile.mkdtemp(prefix="countersign-bench-"))
     try:
+        copy_migrated(folder)
         running = embedded.start(folder, durable=True, settings={"track_commit_timestamp": "on"})  # for ``flipping``
         try:
             os.environ.update(

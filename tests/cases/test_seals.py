@@ -128,7 +128,7 @@ def test_seals_of_a_bound_follow_one_another(audit_key, monkeypatch):
     monkeypatch.setattr(sealing, "BATCH", 3)
     monkeypatch.setattr(sealing, "SEALS_AT_ONCE", 3)
     world = make_world()
-    for _ in range(4):
+    for _ in range(8):
         world.submit()
     count = seal_all()
     assert count > 6

@@ -6,7 +6,6 @@ from io import StringIO
 
 import pytest
 from axes.models import AccessAttempt
-from django.contrib.auth.hashers import make_password
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, transaction
 from django.test import Client
@@ -18,7 +17,6 @@ from cases.client_address import client_address
 from cases.models import AccessEvent, BackupCode, User
 from cases.services import access
 from cases.services.second_factor import HELD, USED
-from tests import worlds
 from tests.cases.test_step_up import MANAGE, code_of, enrolled, signed_in
 from tests.worlds import PASSWORD, World, make_world
 
@@ -29,11 +27,8 @@ Kind = AccessEvent.Kind
 
 
 @pytest.fixture(autouse=True)
-def quick(settings, monkeypatch) -> None:
-    """Passwords that are quick to check, and few tries: what is slow on purpose in production is not what is tested."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def few_tries(settings) -> None:
     settings.AXES_FAILURE_LIMIT = 3
-    monkeypatch.setattr(worlds, "_hashed_password", lambda: make_password(PASSWORD))
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """Triage: the route at every edge, what each trigger answers to, and what holds for all facts and policies."""
 
-import json
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -15,6 +13,7 @@ from cases.rules import DEFAULT_RULES, Condition, Rules
 from cases.rules_document import CONDITION_TRIGGERS
 from cases.triage import ActionFacts, Automation, Facts, Triage, effective_risk, triage
 from cases.vocabulary import Kind, Risk, Route, Signal, Trigger, Use
+from tests import real
 
 AUTO, QUICK, FULL = Route.AUTO_APPROVE, Route.QUICK_REVIEW, Route.FULL_INVESTIGATION
 ON, OFF = Automation(True), Automation(False, "stopped by the supervisor")
@@ -319,9 +318,6 @@ def test_no_signal_whatever_takes_the_intake_down(signals):
     assert judged(DEFAULT_RULES, signals=signals).route in Route
 
 
-DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
-
-
 def facts_of(payload: dict) -> Facts:
     """What a caller's payload says, before anything else of the product has seen it."""
     tools = payload.get("tool_results", [])
@@ -346,18 +342,14 @@ def facts_of(payload: dict) -> Facts:
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "records"), [("actions_airline", 152), ("answers_begin", 430), ("answers_halueval", 1000)]
-)
-def test_every_real_record_gets_a_route_and_a_reason(name, records):
-    path = DATA / f"{name}.jsonl"
-    if not path.exists():
-        pytest.skip("The real records are not here: they lie beside the repository, in shared/data.")
+@real.needed
+@pytest.mark.parametrize("name", real.RECORDS)
+def test_every_real_record_gets_a_route_and_a_reason(name):
     routes: Counter[Route] = Counter()
-    for line in path.read_text().splitlines():
-        result = triage(facts_of(json.loads(line)), DEFAULT_RULES, automation=ON)
+    for record in real.records(name):
+        result = triage(facts_of(record), DEFAULT_RULES, automation=ON)
         routes[result.route] += 1
         assert 0 < len(result.reason) <= reasons.LIMIT
         assert not result.failures
-    assert routes.total() == records
+    assert routes.total() == real.RECORDS[name]
     assert routes[AUTO] == 0  # None of these sends more than one signal.

@@ -1,12 +1,9 @@
 """What is read from the hourly sums equals a count by hand, to the last digit, and never leaves its bounds."""
 
 import json
-import os
 from contextlib import suppress
 from datetime import timedelta
 from fractions import Fraction
-from itertools import islice
-from pathlib import Path
 
 import pytest
 
@@ -24,14 +21,13 @@ from feedback.services import reviews
 from feedback.submission import Submission
 from queues.models import Entry, Reviewer
 from queues.services import claims
+from tests import real
 from tests.feedback import brute
 from tests.feedback.corrections import decide_case
 from tests.submissions import complete
 from tests.worlds import SURE, World, make_world
 
-DATA = Path(os.environ.get("REAL_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
-LINES = int(os.environ.get("REAL_LINES", "8"))
-SETS = ("actions_airline", "answers_begin", "answers_halueval")
+LINES = 8  # of each real set, by default
 WHY = {"notes": "see the policy", "reason_code": "other"}
 VERDICTS = (
     Submission("accept", **WHY),
@@ -163,13 +159,9 @@ def test_a_domain_and_one_dimension_narrow_the_figures_together(world):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"the folder of real input is not here: {DATA.name}")
+@real.needed
 def test_metrics_of_replayed_model_output_equal_a_count_by_hand(world):
-    sent = []
-    for name in SETS:
-        with (DATA / f"{name}.jsonl").open() as file:
-            sent += [json.loads(line) for line in islice(file, LINES)]
-    live_through(world, sent)
+    live_through(world, [record for name in real.RECORDS for record in real.records(name, LINES)])
     facts = brute.facts(world.tenant, db_now())
     for by in EVERYTHING:
         assert_equal(world, facts, None, by)

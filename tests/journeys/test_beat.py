@@ -39,6 +39,7 @@ def test_the_real_beat_sweeps_and_health_turns_red_by_itself_when_it_is_killed(t
         with running(tmp_path, "beat", *beat(tmp_path)) as process:
             wait_until(lambda: health() == (200, [], 0))
             kill(process)
+        wait_until(all_is_worked_off)
         assert StepFired.objects.count() == 3, "warn, notify, escalate: each once"
         swept_at = heartbeats.last(SWEEP).at
         miss_one(world)
@@ -57,6 +58,13 @@ def miss_one(world: World) -> None:
     case = world.submit()
     past = db_now() - timedelta(minutes=1)
     Entry.objects.filter(case=case).update(due_at=past, next_step_at=past)
+
+
+def all_is_worked_off() -> bool:
+    """Whether the broker holds nothing that the beat sent before it was killed, and no worker is at it."""
+    with app.connection_for_read() as broker:
+        client = broker.default_channel.client
+        return not client.exists(app.conf.task_default_queue, "unacked")
 
 
 def let_all_be_due(folder: Path) -> None:

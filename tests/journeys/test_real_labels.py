@@ -1,15 +1,8 @@
-"""Real model output, reviewed by a script that follows its published labels: every dataset holds what these imply.
-
-A bounded part of each set; ``REAL_LINES=1000`` takes all of it. ``REAL_DATA`` names another folder.
-"""
+"""Real model output, reviewed by a script that follows its published labels: every dataset holds what these imply."""
 
 import json
-import os
 from collections import Counter
 from datetime import timedelta
-from itertools import islice
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,33 +17,26 @@ from feedback.services import reviews
 from feedback.services.label_import import apply_import, plan_import
 from feedback.services.weekly import export_due
 from feedback.submission import Submission
+from tests import real
 from tests.feedback.corrections import decide_case
 from tests.feedback.exporting import documents, folder, made  # noqa: F401
 from tests.journeys.real_reviews import PASSING, Implied, judged
 from tests.worlds import World, make_world
 
-DATA = Path(os.environ.get("REAL_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
-LINES = int(os.environ.get("REAL_LINES", "16"))
-SETS = ("actions_airline", "answers_begin", "answers_halueval")
+LINES = 16  # of each set, by default
 WEEK = timedelta(days=7)
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(not DATA.is_dir(), reason=f"the folder of real input is not here: {DATA.name}"),
+    real.needed,
 ]
-
-
-def lines(name: str) -> list[dict[str, Any]]:
-    with (DATA / f"{name}.jsonl").open() as file:
-        return [json.loads(line) for line in islice(file, LINES)]
 
 
 def follow(world: World, name: str) -> Implied:
     """Take in the set, decide every case and label the wrong ones through a file; what that implies."""
-    with (DATA / f"{name}.labels.jsonl").open() as file:
-        truths = {truth["external_id"]: truth for truth in map(json.loads, file)}
+    truths = real.truths(name)
     door, implied, labelled = InProcess(world.tenant, world.service), Implied(), []
-    for sent in lines(name):
+    for sent in real.records(name, LINES):
         door.send(json.dumps(sent).encode())
         case = Case.objects.get(tenant=world.tenant, external_id=sent["external_id"])
         Case.objects.filter(pk=case.pk).update(open_actions=0)  # What becomes of the actions is another story.
@@ -69,7 +55,7 @@ def follow(world: World, name: str) -> Implied:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", real.RECORDS)
 def test_every_dataset_holds_what_the_truth_implies_and_nothing_that_passes(folder, name):  # noqa: F811
     world = make_world(
         rules={"new_release_reviews": 0, "auto_approve_above": 1.0, "new_release_threshold": 1.0},

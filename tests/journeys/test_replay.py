@@ -1,7 +1,6 @@
 """``manage.py replay``: real intake payloads, both ways, and every line that cannot be taken."""
 
 import json
-import os
 import re
 import signal
 import threading
@@ -22,15 +21,13 @@ from cases.services import people
 from cases.states import State
 from cases.vocabulary import Route
 from config.embedded import free_port
+from tests import real
 from tests.worlds import SURE, World, make_world
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
-RECORDS = {"actions_airline": 152, "answers_begin": 430, "answers_halueval": 1000}
+LINES, OVER_HTTP = 100, 20  # of each real set, by default
 # Words that begin in lower case or with a quotation mark, and no names of fields.
 SENTENCE = re.compile(r"[a-z0-9“][^_\n]{8,}[\w”)…]")
 ACTION = re.compile(r"its action \w+")  # Which has a name with underscores.
-
-real_files = pytest.mark.skipif(not DATA.is_dir(), reason=f"the folder of real input is not here: {DATA.name}")
 
 
 @pytest.fixture
@@ -73,16 +70,17 @@ def row(table: str, label: str) -> str:
 # --- the real files --------------------------------------------------------------------------------------------------
 
 
-@real_files
+@real.needed
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("name", real.RECORDS)
 def test_every_real_record_goes_in_with_a_state_a_route_and_a_reason(world: World, name: str) -> None:
-    code, table = replay(DATA / f"{name}.jsonl")
+    expected = min(real.bound(LINES), real.RECORDS[name])
+    code, table = replay(real.DATA / f"{name}.jsonl", "--limit", str(expected))
     assert code == 0, table
-    assert row(table, "new") == f"{RECORDS[name]:,}"
+    assert row(table, "new") == f"{expected:,}"
     assert row(table, "refused") == "0"
     cases = Case.objects.filter(tenant=world.tenant).select_related("current_draft")
-    assert cases.count() == RECORDS[name]
+    assert cases.count() == expected
     for case in cases:
         assert case.state in State.values
         assert case.current_draft.route in Route.values
@@ -90,21 +88,21 @@ def test_every_real_record_goes_in_with_a_state_a_route_and_a_reason(world: Worl
         assert SENTENCE.fullmatch(reason) and "  " not in reason, reason
 
 
-@real_files
+@real.needed
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("name", real.RECORDS)
 def test_real_records_go_in_over_the_api_too(live_server, name: str) -> None:
     world = make_world("acme")
     token = people.issue_token(world.service, actor=system_actor(), tenant=world.tenant)
-    over = ("--url", live_server.url, "--token", token, "--limit", "60")
-    code, table = replay(DATA / f"{name}.jsonl", *over)
+    over = ("--url", live_server.url, "--token", token, "--limit", str(OVER_HTTP))
+    code, table = replay(real.DATA / f"{name}.jsonl", *over)
     assert code == 0, table
-    assert row(table, "new") == "60"
-    assert Case.objects.filter(tenant=world.tenant).count() == 60
-    code, table = replay(DATA / f"{name}.jsonl", *over)
+    assert row(table, "new") == str(OVER_HTTP)
+    assert Case.objects.filter(tenant=world.tenant).count() == OVER_HTTP
+    code, table = replay(real.DATA / f"{name}.jsonl", *over)
     assert code == 0, table
-    assert (row(table, "new"), row(table, "already known")) == ("0", "60")
+    assert (row(table, "new"), row(table, "already known")) == ("0", str(OVER_HTTP))
 
 
 # --- what the table says ---------------------------------------------------------------------------------------------
@@ -413,7 +411,7 @@ def test_answer_that_is_not_the_apis_refuses_the_line(strange_server, tmp_path: 
 def test_interrupt_prints_the_table_so_far(strange_server, tmp_path: Path) -> None:
     def interrupt_the_second(handler: BaseHTTPRequestHandler, number: int) -> None:
         if number == 2:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)  # As from a terminal: amid its waiting.
             time.sleep(0.5)
         answered(handler, 201, RECEIPT)
 
