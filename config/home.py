@@ -38,6 +38,7 @@ from queues.services.fitness import queues_of
 from queues.services.staffing import with_staff
 
 from .alerts import Alert, alerts_of, at_risk
+from .seals_card import SealsCard, seals_card
 
 COUNTED = 999  # Past it a count says "999+": nobody plans by the difference, and counting it reads every row.
 QUEUES, HELD, PEOPLE, TENANTS, PROFILES = 60, 100, 60, 100, 5
@@ -93,6 +94,7 @@ class Audit:
     form: FindForm
     denials: Sequence[Denial]
     events: Sequence[CaseEvent]
+    seals: SealsCard
     exports: Sequence[Export] | None = None
 
 
@@ -148,7 +150,8 @@ def home_of(user: User, rights: HeldRights) -> Home:
     home.actions = _actions(user, rights, home.now)
     if rights.has("view_audit"):
         exports = _exports(rights) if not home.floor and rights.has("export_data") else None
-        home.audit = Audit(FindForm(label_suffix=""), _denials(rights), _events(rights), exports)
+        seals = seals_card(rights, home.now)
+        home.audit = Audit(FindForm(label_suffix=""), _denials(rights), _events(rights), seals, exports)
     home.tenants = tenants
     return home
 
