@@ -89,12 +89,13 @@ class Floor:
 
 @dataclass(frozen=True)
 class Audit:
-    """What compliance staff watch. ``exports`` is None for who may make none, and for who has a floor to watch."""
+    """What compliance staff watch. ``exports`` is None for who may make none; and who has a floor to watch sees neither
+    them nor the seals."""
 
     form: FindForm
     denials: Sequence[Denial]
     events: Sequence[CaseEvent]
-    seals: SealsCard
+    seals: SealsCard | None
     exports: Sequence[Export] | None = None
 
 
@@ -150,7 +151,7 @@ def home_of(user: User, rights: HeldRights) -> Home:
     home.actions = _actions(user, rights, home.now)
     if rights.has("view_audit"):
         exports = _exports(rights) if not home.floor and rights.has("export_data") else None
-        seals = seals_card(rights, home.now)
+        seals = seals_card(rights, home.now) if not home.floor else None
         home.audit = Audit(FindForm(label_suffix=""), _denials(rights), _events(rights), seals, exports)
     home.tenants = tenants
     return home

@@ -6,7 +6,18 @@ from django.test import Client
 from django.urls import reverse
 
 from cases.clock import db_now
-from cases.models import AccessEvent, BreakerAlarm, BreakerReset, BreakerRule, CaseEvent, ErasureReceipt, User
+from cases.models import (
+    AccessEvent,
+    BreakerAlarm,
+    BreakerReset,
+    BreakerRule,
+    CaseEvent,
+    ErasureReceipt,
+    HeadReceipt,
+    Seal,
+    SealVerification,
+    User,
+)
 from cases.models.people import system_actor
 from cases.services import access
 from cases.services.notices import News, tell
@@ -158,6 +169,26 @@ def test_sign_ins_leave_with_their_proof(world, audit_key):
     )
     assert answer["Content-Type"] == "application/zip"
     assert CaseEvent.objects.filter(kind="audit.exported").exists()
+
+
+def test_home_shows_compliance_how_the_seals_stand_and_leads_to_the_trail(world, audit_key):
+    empty = browser(world.compliance).get("/admin/").content.decode()
+    assert "Nothing is sealed yet" in empty and f'href="{AUDIT}"' in empty
+    now = db_now()
+    seal = Seal.objects.create(
+        **{"number": 1, "header": b"h", "digest": b"d" * 32, "previous": b"p" * 32, "from_xid": 0, "upto_xid": 9},
+        **{"rows": 4, "contents": b"", "key_id": "k", "signature": b"s", "sealed_at": now},
+    )
+    SealVerification.objects.create(started_at=now, ended_at=now)
+    other = make_world("other")
+    HeadReceipt.objects.create(tenant=other.tenant, seal=seal, way="folder", at=now)
+    cleo = browser(world.compliance)
+    page = cleo.get("/admin/").content.decode()
+    assert "seal 1" in page and "everything as it was sealed" in page
+    assert "<dt>Head published</dt>\n    <dd>not yet</dd>" in page, "another tenant's is nobody else's"
+    HeadReceipt.objects.create(tenant=world.tenant, seal=seal, way="folder", at=now)
+    assert "<dt>Head published</dt>\n    <dd>seal 1" in cleo.get("/admin/").content.decode()
+    assert "seals-title" not in browser(world.reviewer).get("/admin/").content.decode()
 
 
 def test_sessions_that_are_over_are_forgotten(world, settings):
