@@ -29,6 +29,7 @@ from ..models import AccessEvent, AuditRemoval, Case, DataView, Denial, Retentio
 from ..removals import SIGNED, Note, spell_places
 from ..seals import digest, keys_bytes, microseconds
 from . import database_roles, holds
+from .removal_checks import LOCK
 from .seal_proofs import tenant_path
 from .switch import ReasonMissing
 
@@ -162,6 +163,7 @@ def _run_kind(
     total, after = 0, (0, 0)
     while True:
         with transaction.atomic():
+            _take_turn()
             holds.fence(rule.tenant)
             rows = _old_rows(rule, kind, after)
             removed = _Batch(rule, kind, key, actor, reason).remove(rows)
@@ -170,6 +172,12 @@ def _run_kind(
         if len(rows) < BATCH:
             return total
         after = rows[-1].xid, rows[-1].key
+
+
+def _take_turn() -> None:
+    """After those who verify, and before they read on; see ``removal_checks.keep_still``."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.db import connection
 
 from .. import audit_keys
 from ..clock import db_now
@@ -19,6 +20,15 @@ from ..models import AuditRemoval, Seal, SealedTable
 from ..models.erasure import SHORTEST_AUDIT
 from ..removals import SIGNED, Note, at_places
 from ..seals import digest, keys_bytes, microseconds
+
+LOCK = "hashtextextended('audit removals', 0)"
+
+
+def keep_still() -> None:
+    """Until this transaction ends nobody removes: rows and notes are read by different statements, one after another,
+    and have to agree. Many may read at once; who removes waits for them, and they for its batch."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_advisory_xact_lock_shared({LOCK})")
 
 
 @dataclass

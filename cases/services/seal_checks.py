@@ -32,7 +32,7 @@ from ..seals import (
     skip_of,
     split_digests,
 )
-from .removal_checks import Removals, Removed
+from .removal_checks import Removals, Removed, keep_still
 from .seal_rows import Row, Rows, Shape, columns_in_place, key_columns, row_bytes, shapes, spell
 
 SEALS_READ = 100  # at once
@@ -119,6 +119,7 @@ def verify(
     trusted = audit_keys.trusted_keys() if trusted is None else trusted
     ends = None if seconds is None else monotonic() + seconds
     with transaction.atomic():
+        keep_still()
         spell()
         report = _Chain(first, trusted, ends, progress).read()
         for head in heads:
