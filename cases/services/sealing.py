@@ -210,7 +210,7 @@ def standing(now: datetime) -> Standing:
     newest = list(SealVerification.objects.order_by("-id")[:2])  # One is under way at most.
     verified = next((one for one in newest if one.ended_at), None)
     unfinished = next((one for one in newest if one.ended_at is None), None)
-    said = Standing(f"{last.number:,} seals" if last else "none yet", last=last, verified=verified)
+    said = Standing(_seals(last.number) if last else "none yet", last=last, verified=verified)
     if findings := (verified.findings if verified else []) or (unfinished.findings if unfinished else []):
         return replace(said, problem=f"The audit trail does not verify: {findings[0]}")
     if not audit_keys.is_set():  # A test, or a demo that was started by hand: nothing to be cautious about.
@@ -224,6 +224,10 @@ def standing(now: datetime) -> Standing:
         if now - since > 3 * VERIFIED_EVERY:
             return replace(said, caution="Nobody has verified the audit trail for three days.")
     return said
+
+
+def _seals(count: int) -> str:
+    return f"{count:,} seal{'s' * (count != 1)}"
 
 
 def _first_sealed_at() -> datetime:
