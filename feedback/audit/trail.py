@@ -176,8 +176,7 @@ def _branch(question: Question, place: int, source: Source, after: Cursor | None
     at = f't."{source.at}"'
     text_key = f"{key}::text" if _has_uuid(source) else f"lpad({key}::text, {_DIGITS}, '0')"
     where = [source.only or "true"]
-    if source.tenant:
-        where.append(f"{source.tenant} = %(tenant)s")
+    own = [f"{source.tenant} = %(tenant)s"] if source.tenant else []
     if question.case:
         where.append(source.case_is or f"{source.case} = %(case)s" if source.case else "false")
     if question.action:
@@ -199,12 +198,18 @@ def _branch(question: Question, place: int, source: Source, after: Cursor | None
             where.append(f"({at}, {key}) < (%(after_at)s, %(after_key)s)")
         else:
             where.append(f"{at} {'<' if place < after.place else '<='} %(after_at)s")
+    newest = f"ORDER BY {at} DESC, {key} DESC LIMIT %(limit)s"
+    if source.each and question.people is None and not question.request:
+        above = source.up.split()[1]
+        one = f'SELECT * FROM "{source.table}" t WHERE {" AND ".join([source.each, *where])} {newest}'
+        rows = f'"{above}" up CROSS JOIN LATERAL ({one}) t WHERE {" AND ".join(own)}'
+    else:
+        rows = f'"{source.table}" t {source.up} WHERE {" AND ".join([*own, *where])}'
     return f"""
         SELECT {place} AS place, {text_key} AS "key", {at} AS at, {source.who} AS who, {source.behalf} AS behalf,
             {source.case or "NULL::uuid"} AS "case", coalesce({source.reason}, '') AS reason,
             {source.request} AS request, {source.text} AS "text"
-        FROM "{source.table}" t {source.up} WHERE {" AND ".join(where)}
-        ORDER BY {at} DESC, {key} DESC LIMIT %(limit)s"""
+        FROM {rows} {newest}"""
 
 
 def _or_behalf(source: Source) -> str:

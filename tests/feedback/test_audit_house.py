@@ -69,6 +69,24 @@ def test_sign_ins_stand_in_the_trail_of_each_place_of_a_person_and_of_no_other(w
     assert not [one for one in sign_ins(browser(other.compliance)) if str(rita) in one[1:]]
 
 
+def test_pages_of_sign_ins_hold_each_once_whoevers_it_is(world):
+    """They are read person by person: no page may lose one between two people, or show one twice."""
+    for _ in range(2):
+        for person in (world.reviewer, world.colleague, world.supervisor):
+            access.note(person, AccessEvent.Kind.SIGNED_IN)
+    question = Question(world.tenant, world.compliance, source="cases.accessevent")
+    whole = [row.key for row in trail.found(question, None, 100)]
+    assert whole == [str(key) for key in AccessEvent.objects.order_by("-at", "-id").values_list("pk", flat=True)]
+    walked, after = [], None
+    while True:
+        rows, has_more = trail.page(question, after, 2)
+        walked += [row.key for row in rows]
+        if not has_more:
+            break
+        after = trail.Cursor.parse(rows[-1].cursor)
+    assert walked == whole and len(whole) == 6
+
+
 def test_who_runs_the_platform_is_seen_at_no_tenants_door(world):
     root = User.objects.create(username="root", first_name="Root", is_superuser=True, is_staff=True)
     world.tenant.memberships.create(user=root)
