@@ -23,6 +23,8 @@ from cases.services.members import assign_roles
 from cases.services.removal import RemovalRefused
 from cases.services.seal_checks import verify
 from cases.services.switch import ReasonMissing
+from feedback.evidence.proving import removals
+from feedback.evidence.tables import Window
 from tests.cases.sealed import as_owner, seal_all
 from tests.threads import in_parallel
 from tests.worlds import World, make_world
@@ -206,6 +208,17 @@ def test_it_takes_the_owner_the_key_and_a_reason(world, settings, monkeypatch, c
         assert DataView.objects.filter(tenant=world.tenant).count() == 3
     with pytest.raises(CommandError, match="No such tenant"):
         call_command("remove_audit", "--tenant", "other", "--reason", "board")
+
+
+def test_an_evidence_pack_tells_of_removals_and_of_no_other_tenants(committed, removed):
+    day = timedelta(days=1)
+
+    def told(tenant: Tenant) -> list[dict]:
+        return list(removals(Window(tenant, removed.at - day, removed.at + day, removed.at + day, "UTC", "seed")))
+
+    assert told(committed[2].tenant) == []
+    (views,) = [row for row in told(removed.tenant) if (row["table"], row["seal"]) == (VIEWS, removed.seal_id)]
+    assert (views["rows"], views["kept_for_days"], views["reason"]) == (removed.rows, A_YEAR, "decision 7 of the board")
 
 
 def test_the_guard_stands_again_afterwards(world, removed):
