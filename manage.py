@@ -13,6 +13,7 @@ def main() -> None:
         from django.db.utils import OperationalError
 
         from config import servers
+        from config.at_work import name_command
     except ImportError as error:
         sys.exit(
             f"{error.name or error} is not installed in this Python: run `make install`, then use .venv/bin/python."
@@ -22,6 +23,7 @@ def main() -> None:
     warnings.filterwarnings("error", message="Got an error checking a consistent migration history")
     try:
         servers.prepare(os.environ, sys.argv)
+        name_command(sys.argv)
         execute_from_command_line(sys.argv)
     except servers.NoServer as error:
         sys.exit(str(error))

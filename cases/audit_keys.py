@@ -57,13 +57,14 @@ def key_id(public: Ed25519PublicKey) -> str:
     return hashlib.sha256(raw(public)).hexdigest()[:16]
 
 
-def sign(key: Ed25519PrivateKey, header: bytes) -> bytes:
-    return key.sign(SIGNED + header)
+def sign(key: Ed25519PrivateKey, header: bytes, *, begin: bytes = SIGNED) -> bytes:
+    """The signature over ``header``; ``begin`` tells what kind of thing is signed."""
+    return key.sign(begin + header)
 
 
-def is_signed(public: Ed25519PublicKey, header: bytes, signature: bytes) -> bool:
+def is_signed(public: Ed25519PublicKey, header: bytes, signature: bytes, *, begin: bytes = SIGNED) -> bool:
     try:
-        public.verify(bytes(signature), SIGNED + bytes(header))
+        public.verify(bytes(signature), begin + bytes(header))
     except InvalidSignature:
         return False
     return True

@@ -43,6 +43,14 @@ def by_time(history_table: str) -> RunSQL:
     )
 
 
+def by_request(history_table: str) -> RunSQL:
+    """The index by which the audit trail finds what one request changed, for what grows with the work."""
+    return RunSQL(
+        f"""CREATE INDEX "{history_table}_by_request" ON "{history_table}" (request_id) WHERE request_id <> '';""",
+        reverse_sql=f'DROP INDEX "{history_table}_by_request";',
+    )
+
+
 def legal_state(table: str, initial: Iterable[str], moves: tuple[Move, ...]) -> RunSQL:
     """Let ``table.state`` begin in ``initial`` only and change by ``moves`` only.
 

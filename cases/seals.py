@@ -16,11 +16,13 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 
 from .digests import canonical
 
 FORMAT = "countersign-seal-1"
 NOTHING = bytes(32)  # the digest that the first seal names
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SIGNED = b"countersign audit seal\n"  # before the header in what is signed, so that the signature fits nothing else
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -142,6 +144,11 @@ class Header:
         if header.dump() != bytes(data):
             raise ValueError("not in canonical form")
         return header
+
+
+def microseconds(at: datetime) -> int:
+    """Since the epoch, as seals write instants."""
+    return (at - EPOCH) // timedelta(microseconds=1)
 
 
 def digest(data: bytes) -> bytes:

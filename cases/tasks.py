@@ -1,6 +1,7 @@
 """Celery's door to the ground floor. Each task is idempotent: the rows are the truth."""
 
 from celery import shared_task
+from django.core.management import call_command
 
 from . import audit_keys
 from .services import (
@@ -77,6 +78,12 @@ def purge_keys() -> None:
     idempotency.purge()
     notices.purge()
     heartbeats.forget_replaced()
+
+
+@shared_task
+def forget_sessions() -> None:
+    """Sessions that are over go: each holds who signed in. Runs by beat."""
+    call_command("clearsessions")
 
 
 @shared_task

@@ -93,6 +93,8 @@ class FourEyes(TextChoices):
     POLICY = "policy", "Policies"
     AUTHORITY = "authority", "Approval authorities and who holds them"
     ACTION = "action", "Action types and their impact rules"
+    ROLES = "roles", "Roles that somebody gets"
+    RECORDS = "records", "Keeping less: views of cases, retention periods"
 
 
 class KeepViews(TextChoices):

@@ -7,6 +7,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import setup_logging
 
+from config import at_work  # noqa: F401 - names each task
 from config.signs_of_life import SignsOfLife
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")

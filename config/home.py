@@ -38,6 +38,7 @@ from queues.services.fitness import queues_of
 from queues.services.staffing import with_staff
 
 from .alerts import Alert, alerts_of, at_risk
+from .seals_card import SealsCard, seals_card
 
 COUNTED = 999  # Past it a count says "999+": nobody plans by the difference, and counting it reads every row.
 QUEUES, HELD, PEOPLE, TENANTS, PROFILES = 60, 100, 60, 100, 5
@@ -88,11 +89,13 @@ class Floor:
 
 @dataclass(frozen=True)
 class Audit:
-    """What compliance staff watch. ``exports`` is None for who may make none, and for who has a floor to watch."""
+    """What compliance staff watch. ``exports`` is None for who may make none; and who has a floor to watch sees neither
+    them nor the seals."""
 
     form: FindForm
     denials: Sequence[Denial]
     events: Sequence[CaseEvent]
+    seals: SealsCard | None
     exports: Sequence[Export] | None = None
 
 
@@ -148,7 +151,8 @@ def home_of(user: User, rights: HeldRights) -> Home:
     home.actions = _actions(user, rights, home.now)
     if rights.has("view_audit"):
         exports = _exports(rights) if not home.floor and rights.has("export_data") else None
-        home.audit = Audit(FindForm(label_suffix=""), _denials(rights), _events(rights), exports)
+        seals = seals_card(rights, home.now) if not home.floor else None
+        home.audit = Audit(FindForm(label_suffix=""), _denials(rights), _events(rights), seals, exports)
     home.tenants = tenants
     return home
 

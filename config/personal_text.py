@@ -22,6 +22,7 @@ _C, _O, _P = Fate.CODE, Fate.OWN, Fate.PEOPLE
 # Model → columns by what becomes of them. What history keeps of a model has the fate of the model's own columns.
 FATES: dict[str, dict[Fate, str]] = {
     "cases.AccessEvent": {_P: "way address reason", _C: "request_id"},
+    "cases.AuditRemoval": {_C: "table key_id document signature request_id", _O: "reason"},
     "cases.AutomationSwitch": {_C: "domain action", _O: "reason"},
     "cases.BackupCode": {_C: "digest"},
     "cases.BreakerAlarm": {_C: "domain decision", _O: "name"},
@@ -106,7 +107,7 @@ FATES: dict[str, dict[Fate, str]] = {
     "feedback.ChallengeResult": {Fate.DISGUISED: "why"},
     "feedback.Dataset": {_O: "name"},
     "feedback.DatasetVersion": {_C: "manifest manifest_sha256"},
-    "feedback.EvidencePack": {_C: "seed zone rights error file_key file_name sha256"},
+    "feedback.EvidencePack": {_C: "seed zone sampled rights error file_key file_name sha256"},
     "feedback.Export": {_C: "format filters watermark checkpoint error file_key file_name"},
     "feedback.FirstOpinion": {Fate.CALLERS: "decision", _C: "content_digest"},
     "feedback.LearnedWeights": {_C: "weights hand_set trial"},

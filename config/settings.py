@@ -173,6 +173,7 @@ CELERY_BEAT_SCHEDULE = {
     "publish-heads": {"task": "cases.tasks.publish_heads", "schedule": 600.0},
     "erase-old-texts": {"task": "cases.tasks.erase_old_texts", "schedule": 3600.0},
     "purge-keys": {"task": "cases.tasks.purge_keys", "schedule": 3600.0},
+    "forget-sessions": {"task": "cases.tasks.forget_sessions", "schedule": 3600.0},
     "sweep-actions": {"task": "approvals.tasks.sweep", "schedule": 15.0},
     "run-action-jobs": {"task": "approvals.tasks.run_jobs", "schedule": 5.0},
     "weekly-overrides": {"task": "feedback.tasks.export_overrides", "schedule": 900.0},
@@ -318,6 +319,8 @@ RESUME_EVERYWHERE_NEEDS_TWO = flag("RESUME_EVERYWHERE_NEEDS_TWO")  # For one ten
 CHANGE_KINDS = {
     "policy": "cases.services.policy_changes.PolicyChange",
     "tenant": "cases.services.tenant_settings.TenantChange",
+    "roles": "cases.services.role_changes.RoleChange",
+    "periods": "cases.services.periods.PeriodChange",
     "authority": "approvals.services.changes.AuthorityChange",
     "grant": "approvals.services.changes.GrantChange",
     "action": "approvals.services.changes.ActionTypeChange",

@@ -28,6 +28,8 @@ KINDS = {
     "authority": "Approval authority",
     "grant": "Who holds an authority",
     "action": "Action type",
+    "roles": "Somebody's roles",
+    "periods": "Retention periods",
 }
 SAID = {
     ChangeAnswer.Verdict.CONFIRMED: (messages.SUCCESS, "Confirmed. The change is in force."),

@@ -20,7 +20,7 @@ from ..ids import from_wire
 from ..models import Case, ErasureReceipt, LegalHold, RetentionRule, Tenant
 from ..permissions import Denied
 from ..rights import HeldRights, rights_of
-from ..services import access_report, erasure, holds
+from ..services import access_report, erasure, holds, periods
 from ..services.audit import keep_denial
 from ..services.subjects import Subject
 from .history import HistoryPages
@@ -287,9 +287,13 @@ class RetentionRuleAdmin(TrackedAdmin):
     """One row for each tenant."""
 
     view_right = change_right = RIGHT
-    list_display = ("__str__", "case_days")
+    list_display = ("__str__", "case_days", "audit_days")
     list_select_related = ("tenant",)
     fieldsets = (
         (None, {"fields": ("tenant",)}),
         ("How long texts are kept", {"fields": ("case_days",)}),
+        ("How long audit rows are kept", {"fields": ("audit_days",)}),
     )
+
+    def store(self, request: HttpRequest, obj: RetentionRule, reason: str) -> None:
+        periods.save_rule(obj, actor=request.user, reason=reason)

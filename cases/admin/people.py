@@ -18,13 +18,15 @@ from ..errors import CountersignError
 from ..models import AccessEvent, Membership, Tenant, User
 from ..rights import rights_of
 from ..services.access import note
-from ..services.members import check_roles, save_membership
+from ..services.members import add_member, check_roles
 from ..services.people import create_service_account
 from ..vocabulary import Role
 from .account import AccountPages
 from .fields import ChecksField
 from .scoped import TenantScoped, limit, offer, refuse
 from .tokens import TokenPages
+
+WAITS = "The account is there without its roles: they wait under Changes for another person to confirm them."
 
 admin.site.unregister(Group)  # Role groups follow memberships; a change here would part them.
 
@@ -148,7 +150,8 @@ class PersonAdmin(AccountPages, TokenPages, TenantScoped, UserAdmin):
         obj.is_staff = True
         super().save_model(request, obj, form, change)
         place = Membership(user=obj, tenant=form.cleaned_data["tenant"], roles=form.cleaned_data["roles"])
-        save_membership(place, actor=request.user, reason="account created")
+        if add_member(place, actor=request.user, reason="account created"):
+            messages.warning(request, WAITS)
         return None
 
     def get_urls(self):
@@ -173,6 +176,8 @@ class PersonAdmin(AccountPages, TokenPages, TenantScoped, UserAdmin):
                 return refuse(request, error)
             else:
                 messages.success(request, "Created. It has no token yet: issue one.")
+                if not account.memberships.get().roles:
+                    messages.warning(request, WAITS)
                 return redirect("admin:cases_user_tokens", account.pk)
         context = {**self.admin_site.each_context(request), "opts": self.opts, "title": "Add service account"}
         return TemplateResponse(request, "admin/cases/user/add_service.html", context | {"form": form})

@@ -17,7 +17,7 @@ from .. import audit_keys
 from ..clock import db_now
 from ..models import HeadReceipt, Seal, SealPublishing, SealVerification
 from ..rights import rights_of
-from ..services import head_publishing, sealing
+from ..services import head_publishing, removal, sealing
 from .lists import BoundedPaginator
 from .scoped import ReadOnlyAdmin, TrackedAdmin
 
@@ -82,6 +82,7 @@ class SealAdmin(ReadOnlyAdmin):
             "standing": sealing.standing(db_now()),
             "verified": verified,
             "told": told,
+            "removed": removal.last_of(rights_of(request).tenants(self.view_right)),
             "keys": _keys(),
         }
         return super().changelist_view(request, extra | (extra_context or {}))

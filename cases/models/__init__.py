@@ -19,6 +19,7 @@ from .outbox import Delivery, WebhookEndpoint
 from .people import Membership, TenantGroupPermission, TenantUserPermission, User
 from .policies import Policy, PolicyVersion, RuleFailure, TriggerCondition
 from .recalls import RecallRun
+from .removals import AuditRemoval
 from .saved_filters import SavedFilter
 from .seals import HeadReceipt, Seal, SealedTable, SealPublishing, SealShape, SealVerification
 from .selftest import SelfTest
@@ -27,6 +28,7 @@ from .tenants import Tenant
 
 __all__ = [
     "AccessEvent",
+    "AuditRemoval",
     "AutomationSwitch",
     "BackupCode",
     "BreakerAlarm",

@@ -12,6 +12,7 @@ class AccessEvent(models.Model):
     class Kind(models.TextChoices):
         SIGNED_IN = "signed_in", "Signed in"
         SIGNED_OUT = "signed_out", "Signed out"
+        FAILED = "failed", "Sign-in failed"
         LOCKED = "locked", "Locked out after too many wrong tries"
         UNLOCKED = "unlocked", "Lock taken away"
         FACTOR_ADDED = "factor_added", "Second factor added"
@@ -37,8 +38,14 @@ class AccessEvent(models.Model):
     class Meta:
         default_permissions = ()
         verbose_name = "sign-in event"
-        # Read by the account page and by the list of sign-ins.
-        indexes = (models.Index(fields=["user", "-id"], name="access_newest"),)
+        indexes = (
+            models.Index(fields=["user", "-id"], name="access_newest"),  # Read by the account page and the list.
+            models.Index(fields=["-at", "-id"], name="access_by_time"),  # Read by the audit trail.
+            models.Index(fields=["user", "-at", "-id"], name="access_by_person"),  # Likewise.
+            models.Index(  # Likewise: by request.
+                fields=["request_id"], name="access_by_request", condition=~models.Q(request_id="")
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.user}: {self.get_kind_display()}"

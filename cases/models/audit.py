@@ -24,6 +24,9 @@ class Denial(models.Model):
             models.Index(fields=["tenant", "-id"], name="denials_newest"),  # Read by the audit section.
             models.Index(fields=["tenant", "-at", "-id"], name="denials_by_time"),  # Read by the audit trail.
             models.Index(fields=["subject"], name="denials_by_subject"),  # Read by a case's audit timeline.
+            models.Index(  # Read by the audit trail.
+                fields=["request_id"], name="denials_by_request", condition=~models.Q(request_id="")
+            ),
         )
 
     def __str__(self) -> str:

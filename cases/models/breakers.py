@@ -241,7 +241,10 @@ class BreakerAlarm(models.Model):
     class Meta:
         default_permissions = ()
         verbose_name = "breaker's alarm"
-        indexes = (models.Index(fields=["tenant", "-id"], name="breaker_alarm_newest"),)  # Read by its list.
+        indexes = (
+            models.Index(fields=["tenant", "-id"], name="breaker_alarm_newest"),  # Read by its list.
+            models.Index(fields=["tenant", "-at", "-id"], name="breaker_alarm_by_time"),  # Read by the audit trail.
+        )
 
     def __str__(self) -> str:
         return f"{self.name}: {series_words(self.domain, self.decision, self.release)}"

@@ -45,6 +45,7 @@ class DataView(models.Model):
         indexes = (  # Read by the audit trail: a tenant's and a person's. A case's are read by the constraint's.
             models.Index(fields=["tenant", "-at", "-id"], name="views_by_time"),
             models.Index(fields=["actor", "-at", "-id"], name="views_by_person"),
+            models.Index(fields=["request_id"], name="views_by_request", condition=~models.Q(request_id="")),
         )
 
     def __str__(self) -> str:

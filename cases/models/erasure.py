@@ -1,4 +1,4 @@
-"""How long texts are kept, what may not be erased meanwhile, and what is left to say when something was."""
+"""How long texts and audit rows are kept, what may not be erased meanwhile, and what is left to say when it was."""
 
 from django.conf import settings
 from django.db import models
@@ -7,6 +7,8 @@ from django.db.models import Q
 from ..history import Tracked, XactIdField, tracked
 from ..ids import new_id, to_wire
 from .tenants import Tenant
+
+SHORTEST_AUDIT = 183  # days: who deploys a high-risk system keeps its logs for six months (EU AI Act, Article 26(6))
 
 
 class RetentionRule(Tracked):
@@ -19,12 +21,25 @@ class RetentionRule(Tracked):
         default=0,
         help_text="So long after a case is at its end and nothing more happened to it. 0: kept.",
     )
+    audit_days = models.PositiveIntegerField(
+        "audit rows, days",
+        default=0,
+        help_text="What views, refusals, sign-ins and past versions are kept for at least; the owner of the database "
+        f"removes them afterwards by a command. 0: kept; otherwise {SHORTEST_AUDIT} or more.",
+    )
 
     history = tracked()
 
     class Meta:
         default_permissions = ()
         verbose_name = "retention period"
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(audit_days=0) | Q(audit_days__gte=SHORTEST_AUDIT),
+                name="audit_rows_are_kept_half_a_year",
+                violation_error_message=f"Audit rows are kept for {SHORTEST_AUDIT} days or more; 0 keeps them.",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"Periods of {self.tenant}"

@@ -146,6 +146,7 @@ class CaseEvent(models.Model):
             models.Index(fields=["actor", "-at", "-id"], name="event_by_person"),
             models.Index(fields=["tenant", "kind", "-at", "-id"], name="event_by_kind"),
             models.Index(fields=["subject", "-at", "-id"], name="event_by_subject", condition=~models.Q(subject="")),
+            models.Index(fields=["request_id"], name="event_by_request", condition=~models.Q(request_id="")),
             models.Index(  # Read by breaker_facts: what breakers count, in the order of commits.
                 fields=["tenant", "xid", "id"],
                 name="event_by_commit",

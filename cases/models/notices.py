@@ -116,6 +116,8 @@ class Notice(models.Model):
                 fields=["destination", "sent_at"], name="notice_last_sent", condition=models.Q(sent_at__isnull=False)
             ),
             models.Index(fields=["tenant", "-id"], name="notice_newest"),  # Read by the admin's list.
+            models.Index(fields=["tenant", "-created_at", "-id"], name="notice_by_time"),  # Read by the audit trail.
+            models.Index(fields=["subject"], name="notice_by_subject"),  # Read by a case's audit timeline.
             models.Index(fields=["id"], name="notice_failed", condition=models.Q(state="failed")),  # Read by health.
         )
 

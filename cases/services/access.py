@@ -23,6 +23,7 @@ from ..permissions import require, require_platform
 
 PASSWORD, PROVIDER = "password", "identity provider"  # ways to sign in
 SHOWN = 20
+FAILURES_KEPT = 50
 
 
 class ReasonMissing(CountersignError):
@@ -70,6 +71,19 @@ def on_signed_out(request: HttpRequest | None, user: User | None, **_: object) -
     """The receiver of ``user_logged_out``; ``request.signed_out_because`` says why, where nobody asked for it."""
     if user is not None:
         note(user, AccessEvent.Kind.SIGNED_OUT, request=request, reason=getattr(request, "signed_out_because", ""))
+
+
+def on_failed(sender: object, credentials: dict[str, str], request: HttpRequest | None = None, **_: object) -> None:
+    """The receiver of ``user_login_failed``: a wrong password or code for a person that there is.
+
+    Of a flood the first ``FAILURES_KEPT`` in the time of a lock are kept for each person; the lock itself is a row too.
+    """
+    user = User.objects.filter(username=credentials.get("username") or "", kind=User.AccountKind.PERSON).first()
+    if user is None:
+        return
+    since = db_now() - settings.AXES_COOLOFF_TIME
+    if user.access_events.filter(kind=AccessEvent.Kind.FAILED, at__gte=since)[:FAILURES_KEPT].count() < FAILURES_KEPT:
+        note(user, AccessEvent.Kind.FAILED, actor=system_actor(), request=request)
 
 
 def on_locked_out(request: HttpRequest | None, username: str | None, **_: object) -> None:

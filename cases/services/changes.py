@@ -7,7 +7,7 @@ transaction, for the second person. Nobody confirms their own, superusers includ
 authority that is taken away. Resuming automation has requests of its own (``services.switch``), which a stop voids.
 
 ``settings.CHANGE_KINDS`` names what carries each kind out: a class with the ``model`` of its subject and
-``carry_out(asked, second)``.
+``carry_out(asked, second)``; and ``subjects(tenant, subject_id)`` where the key is not the subject's own.
 """
 
 import json
@@ -84,6 +84,7 @@ class Wish:
     before: Mapping[str, Any] = field(default_factory=dict)
     after: Mapping[str, Any] = field(default_factory=dict)
     is_new: bool = False
+    subject_id: UUID | None = None  # The subject's own, where none is given.
 
 
 class SecondNeeded(CountersignError):
@@ -122,14 +123,14 @@ def ask(wish: Wish) -> ChangeRequest:
     Called by the doors, outside the transaction that ``SecondNeeded`` rolled back.
     """
     require(wish.actor, wish.right, wish.tenant)
-    now, subject_id = db_now(), None if wish.is_new else wish.subject.pk
+    now, subject_id = db_now(), None if wish.is_new else wish.subject_id or wish.subject.pk
     asked = ChangeRequest.objects.create(
         tenant=wish.tenant,
         kind=wish.kind,
         right=wish.right,
         subject_id=subject_id,
         subject=str(wish.subject)[:200],
-        base=_newest(_kind(wish.kind).model, subject_id),
+        base=_newest(_kind(wish.kind), wish.tenant, subject_id),
         document=_plain(wish.document),
         differences=differences(_plain(wish.before), _plain(wish.after)),
         reason=wish.reason.strip()[:200],
@@ -176,7 +177,7 @@ def confirm(change_id: UUID, *, actor: User, reason: str = "") -> ChangeAnswer:
     if not allowed(asked.asked_by, asked.right, asked.tenant):
         raise NotWaiting(f"{asked.asked_by} may no longer ask for this. Nothing was changed; refuse it.")
     kind = _kind(asked.kind)
-    if asked.subject_id and _newest(kind.model, asked.subject_id) != asked.base:
+    if asked.subject_id and _newest(kind, asked.tenant, asked.subject_id) != asked.base:
         return _answer(asked, Verdict.OUTDATED, actor, reason)
     answer = _answer(asked, Verdict.CONFIRMED, actor, reason)
     try:
@@ -224,11 +225,13 @@ def _kind(name: str) -> Kind:
     return import_string(settings.CHANGE_KINDS[name])
 
 
-def _newest(model: type[models.Model], subject_id: UUID | None) -> int | None:
+def _newest(kind: Kind, tenant: Tenant, subject_id: UUID | None) -> int | None:
     """The subject's newest history row, under its lock: nobody changes it before this transaction ends."""
     if subject_id is None:
         return None
-    subject = model._default_manager.select_for_update(no_key=True, of=("self",)).filter(pk=subject_id).first()
+    find = getattr(kind, "subjects", None)
+    subjects = find(tenant, subject_id) if find else kind.model._default_manager.filter(pk=subject_id)
+    subject = subjects.select_for_update(no_key=True, of=("self",)).first()
     newest = subject and subject.history.order_by("-history_id").first()
     return newest.history_id if newest else None
 

@@ -84,6 +84,17 @@ def _require_fit(role: str) -> bool:
     return found is not None
 
 
+def owns_the_audit_tables() -> bool:
+    """Whether the role of this connection may put their guards aside, as their owner."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT bool_and(pg_has_role(relowner, 'USAGE')) FROM pg_class
+               WHERE oid IN (SELECT to_regclass(quote_ident(name)) FROM unnest(%s::text[]) name)""",
+            [list(audit_tables())],
+        )
+        return bool(cursor.fetchone()[0])
+
+
 def what_the_application_could() -> list[str]:
     """How the role of this connection could alter an audit table, in words; nothing is as it should be."""
     with connection.cursor() as cursor:

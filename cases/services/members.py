@@ -1,6 +1,7 @@
 """Memberships: roles and the groups behind them, absence and who stands in."""
 
 from collections.abc import Sequence
+from copy import copy
 from datetime import datetime
 
 from django.conf import settings
@@ -11,9 +12,12 @@ from django.utils.module_loading import import_string
 from guardian.shortcuts import assign_perm, get_group_perms, remove_perm
 
 from ..errors import NotPermitted
-from ..models import Membership, Tenant, TenantGroupPermission, User
+from ..models import ChangeRequest, Membership, Tenant, TenantGroupPermission, User
 from ..permissions import TENANT_RIGHTS, Denied, allowed, require
 from ..vocabulary import Role
+from . import changes
+from .changes import Second
+from .role_wishes import is_second_needed, require_second, wish_of
 
 
 class OwnRoles(NotPermitted):
@@ -61,20 +65,42 @@ def assign_roles(user: User, tenant: Tenant, roles: list[str], *, actor: User) -
 
 
 @transaction.atomic
-def save_membership(membership: Membership, *, actor: User, reason: str) -> Membership:
+def save_membership(membership: Membership, *, actor: User, reason: str, second: Second | None = None) -> Membership:
     """Save ``membership`` as a whole and bring its role groups in step. Nobody changes their own roles.
 
-    Raises ``Denied``, ``OwnRoles``, and Django's ``ValidationError`` for roles that do not fit the kind of account and
-    for a delegate who holds less authority.
+    Raises ``Denied``, ``OwnRoles``, Django's ``ValidationError`` for roles that do not fit the kind of account and
+    for a delegate who holds less authority, and ``SecondNeeded`` where the tenant wants two people for a role that
+    somebody gets.
     """
     require(actor, "change_people", membership.tenant)
     membership.roles = sorted({Role(role).value for role in membership.roles})
     check_roles(membership.user, membership.roles)
     if membership.user_id == actor.pk and not actor.is_superuser:
         _refuse_own_roles(membership)
+    require_second(membership, actor=actor, reason=reason, second=second)
     _store(membership, actor, reason)
     sync_groups(membership)
     return membership
+
+
+@transaction.atomic
+def add_member(membership: Membership, *, actor: User, reason: str) -> ChangeRequest | None:
+    """``save_membership`` for an account that was made in this transaction. Where its roles need a second person it
+    comes without them, and what is returned waits: a wish alone would roll the account back."""
+    membership.roles = sorted({Role(role).value for role in membership.roles})
+    if not is_second_needed(membership, actor=actor):
+        save_membership(membership, actor=actor, reason=reason)
+        return None
+    wanted, membership.roles = membership.roles, []
+    check_roles(membership.user, wanted)
+    save_membership(membership, actor=actor, reason=reason)
+    return changes.ask(wish_of(_with_roles(membership, wanted), actor=actor, reason=reason))
+
+
+def _with_roles(membership: Membership, roles: list[str]) -> Membership:
+    wanted = copy(membership)
+    wanted.roles = roles
+    return wanted
 
 
 def _store(membership: Membership, actor: User, reason: str) -> None:

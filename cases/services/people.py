@@ -13,7 +13,8 @@ from ..models import Membership, Tenant, User
 from ..models.people import system_actor
 from ..permissions import require, require_platform
 from ..vocabulary import Role
-from .members import assign_roles, role_group
+from .members import add_member, role_group
+from .members import assign_roles as assign_roles  # Offered here too, with what else makes people.
 
 log = structlog.get_logger(__name__)
 
@@ -71,14 +72,16 @@ def create_tenant(*, actor: User, slug: str, name: str, **settings) -> Tenant:
 def create_service_account(tenant: Tenant, *, actor: User, username: str, name: str = "") -> User:
     """A machine's account: the role Integration, no password, and so no way in but a token.
 
-    Raises ``Denied``, and Django's ``ValidationError`` for a name that is taken or malformed.
+    Where the tenant wants two people for roles, it comes without it, and the role waits. Raises ``Denied``, and
+    Django's ``ValidationError`` for a name that is taken or malformed.
     """
     require(actor, "change_people", tenant)
     account = User(username=username, first_name=name, kind=User.AccountKind.SERVICE)
     account.set_unusable_password()
     account.full_clean()
     account.save()
-    assign_roles(account, tenant, [Role.INTEGRATION], actor=actor)
+    place = Membership(user=account, tenant=tenant, roles=[Role.INTEGRATION.value])
+    add_member(place, actor=actor, reason="service account created")
     return account
 
 

@@ -3,12 +3,13 @@
 What the seals alone show: a row that was changed, taken away, added or moved after its seal, and a seal that was
 changed. What only a **published head** shows, since the database then holds nothing that contradicts itself: an old
 backup in place of the database, the newest seals taken away together with their rows, and a chain made anew by
-somebody who holds the signing key. What nothing here shows: a change before the row was sealed, and whether what was
+somebody who holds the signing key. Rows that went when their period was over are missing lawfully where a signed note
+says so (``removal_checks``). What nothing here shows: a change before the row was sealed, and whether what was
 written was true when it was written.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import islice
 from time import monotonic
@@ -31,6 +32,7 @@ from ..seals import (
     skip_of,
     split_digests,
 )
+from .removal_checks import Removals, Removed, keep_still
 from .seal_rows import Row, Rows, Shape, columns_in_place, key_columns, row_bytes, shapes, spell
 
 SEALS_READ = 100  # at once
@@ -86,6 +88,7 @@ class Report:
     head: int = 0
     next_number: int | None = None
     findings: list[Finding] = field(default_factory=list)
+    removed: Removed = field(default_factory=Removed)
 
     @property
     def is_sound(self) -> bool:
@@ -116,6 +119,7 @@ def verify(
     trusted = audit_keys.trusted_keys() if trusted is None else trusted
     ends = None if seconds is None else monotonic() + seconds
     with transaction.atomic():
+        keep_still()
         spell()
         report = _Chain(first, trusted, ends, progress).read()
         for head in heads:
@@ -133,6 +137,8 @@ class _Chain:
         self.report = Report()
         self.shapes = {one.digest: Shape(one.table, tuple(one.columns)) for one in SealShape.objects.all()}
         self.readable = self._readable()
+        self.removals = Removals(trusted)
+        self.report.removed = self.removals.removed
         self.known = {0: NOTHING}  # digests of the seals that a later one may still name, by number
 
     def _readable(self) -> dict[str, Shape]:
@@ -157,7 +163,7 @@ class _Chain:
             self.known |= {one.number: bytes(one.digest) for one in prefixes}
         expected, begin = self.first, before.upto_xid if before else 0
         with Rows(self.readable, begin, last.upto_xid) as rows:
-            for seal, tables in _seals(self.first, last.number):
+            for seal, tables in self._seals(last.number):
                 if seal.number != expected:
                     missing = f"{expected:,}" if seal.number == expected + 1 else f"{expected:,} to {seal.number - 1:,}"
                     report.add(Finding(f"seal {missing} is missing from the chain.", expected))
@@ -177,6 +183,14 @@ class _Chain:
                     break
         return report
 
+    def _seals(self, last: int) -> Iterator[tuple[Seal, list[SealedTable]]]:
+        at = self.first
+        while some := list(Seal.objects.filter(number__gte=at, number__lte=last).order_by("number")[:SEALS_READ]):
+            self.removals.read(some)
+            for seal in some:
+                yield seal, list(SealedTable.objects.filter(seal=seal).order_by("table"))
+            at = some[-1].number + 1
+
     def _remember(self, seal: Seal) -> None:
         self.known[seal.number] = digest(seal.header)
         needed = set(_prefixes(seal.number + 1)) | set(_prefixes(seal.number))
@@ -189,14 +203,6 @@ def _prefixes(number: int) -> Iterator[int]:
         yield number
         number = skip_of(number)
     yield 0
-
-
-def _seals(first: int, last: int) -> Iterator[tuple[Seal, list[SealedTable]]]:
-    at = first
-    while some := list(Seal.objects.filter(number__gte=at, number__lte=last).order_by("number")[:SEALS_READ]):
-        for seal in some:
-            yield seal, list(SealedTable.objects.filter(seal=seal).order_by("table"))
-        at = some[-1].number + 1
 
 
 @dataclass
@@ -255,18 +261,26 @@ class _Reading:
             shape = used.get(row.table) or shapes()[row.table]
             leaves.setdefault(row.table, {})[row.key] = leaf(self._bytes(row, shape))
         kept = {table.table: table for table in self.tables}
+        removed, wrong = self.chain.removals.of(self.seal, self.tables, self._sealed_at())
+        yield from (Finding(words, number) for words in wrong)
         if said and root([bytes.fromhex(said[name].root) for name in sorted(said)]).hex() != self._root():
             yield Finding("its contents do not lead to its root: the seal was changed.", number)
         for table in sorted(said.keys() | leaves.keys() | kept.keys()):
-            yield from self._of_one_table(
-                table, said.get(table), used.get(table), kept.get(table), leaves.get(table, {})
-            )
+            shape, digests, now = used.get(table), kept.get(table), leaves.get(table, {})
+            yield from self._of_one_table(table, said.get(table), shape, digests, now, removed.get(table, set()))
 
     def _root(self) -> str:
         try:
             return Header.load(bytes(self.seal.header)).root
         except ValueError:
             return ""
+
+    def _sealed_at(self) -> int:
+        """As it was signed; for what cannot be read an instant that is never long enough ago."""
+        try:
+            return Header.load(bytes(self.seal.header)).sealed_at
+        except ValueError:
+            return self.chain.removals.now
 
     def _bytes(self, row: Row, shape: Shape) -> bytes:
         there = dict(zip(self.chain.readable[row.table].columns, row.values, strict=True))
@@ -281,6 +295,7 @@ class _Reading:
         shape: Shape | None,
         kept: SealedTable | None,
         now: Mapping[str, bytes],
+        removed: Set[str],
     ) -> Iterator[Finding]:
         number = self.seal.number
         if said is None:
@@ -310,7 +325,7 @@ class _Reading:
             was = dict(zip(keys, digests, strict=False))
             if not intact:
                 yield Finding(f"the digests of {table} were changed.", number, table)
-        if now and list(now.values()) and root(list(now.values())).hex() == said.root:
+        if now and not removed and root(list(now.values())).hex() == said.root:
             return  # What counts is signed: these are the rows that were sealed.
         if not intact:
             yield Finding(
@@ -318,8 +333,11 @@ class _Reading:
             )
             return
         wrong = {key: "was changed" for key in was if key in now and now[key] != was[key]}
-        wrong |= {key: "is gone" for key in was if key not in now}
+        wrong |= {key: "is gone" for key in was if key not in now and key not in removed}
+        wrong |= {key: "was removed lawfully and is here again" for key in now if key in removed}
         wrong |= {key: "was added after this seal was made" for key in now if key not in was}
+        if not wrong and removed and list(now) == [key for key in was if key not in removed]:
+            return
         yield from self._named(table, wrong or {next(iter(now)): "stands in another order than it was sealed in"})
 
     def _named(self, table: str, wrong: Mapping[str, str]) -> Iterator[Finding]:

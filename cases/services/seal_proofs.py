@@ -21,7 +21,7 @@ from ..clock import db_now
 from ..errors import CountersignError, NotFound
 from ..event_bodies import rfc3339
 from ..history import sealed_models
-from ..models import CaseEvent, HeadReceipt, Seal, SealedTable, SealShape, Tenant, User
+from ..models import AccessEvent, CaseEvent, HeadReceipt, Seal, SealedTable, SealShape, Tenant, User
 from ..permissions import require
 from ..seals import leaf, path, read_contents, row_bytes, split_digests, way
 from .events import record_for
@@ -118,6 +118,8 @@ def tenant_path(model: type[models.Model]) -> str:
     tracked = getattr(model, "instance_type", None)
     if tracked is Tenant:
         return "id"
+    if model is AccessEvent:  # A person has one door: its rows are those of each of their places.
+        return "user__memberships__tenant_id"
     ways: list[tuple[str, type[models.Model]]] = [("", model)]
     seen = {model}
     while ways:

@@ -13,8 +13,8 @@ until the counter was raised; docs/production.md says how.
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from time import monotonic
 
 from django.conf import settings
@@ -25,7 +25,7 @@ from ..clock import db_now
 from ..errors import IllegalState
 from ..history import sealed_models
 from ..models import Heartbeat, Seal, SealedTable, SealVerification
-from ..seals import NOTHING, Header, TableSeal, contents, digest, keys_bytes, leaf, root, skip_of
+from ..seals import NOTHING, Header, TableSeal, contents, digest, keys_bytes, leaf, microseconds, root, skip_of
 from . import heartbeats
 from .seal_proofs import export_selection
 from .seal_rows import Rows, dump, keep_shapes, shapes, spell
@@ -39,7 +39,6 @@ HEARTBEAT = "audit seals"
 LATE = timedelta(minutes=15)
 VERIFIED_EVERY = timedelta(hours=24)
 COUNTED = 10_000
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Progress = Callable[[int], None]  # called with how many rows were sealed since it was called last
 
@@ -143,7 +142,7 @@ def _store(batch: _Batch, last: Seal | None, upto: int, key) -> Seal:
         upto_xid=upto,
         root=root([bytes.fromhex(one.root) for one in tables.values()]).hex(),
         contents=digest(said).hex(),
-        sealed_at=_microseconds(now),
+        sealed_at=microseconds(now),
         key=audit_keys.key_id(key.public_key()),
     )
     data = header.dump()
@@ -172,10 +171,6 @@ def _digest_of(number: int) -> bytes:
     return bytes(Seal.objects.values_list("digest", flat=True).get(pk=number)) if number else NOTHING
 
 
-def _microseconds(at: datetime) -> int:
-    return (at - EPOCH) // timedelta(microseconds=1)
-
-
 # --- how it stands ---------------------------------------------------------------------------------------------------
 
 
@@ -193,35 +188,46 @@ def unsealed() -> int:
 
 @dataclass(frozen=True)
 class Standing:
-    """How the seals stand, in words for the health page. ``problem`` is broken, ``caution`` should be looked at."""
+    """How the seals stand, in words for the health page. ``problem`` is broken, ``caution`` should be looked at.
+
+    ``last`` is the newest seal, ``verified`` the last reading of the whole chain that came to its end.
+    """
 
     words: str
     problem: str = ""
     caution: str = ""
-    seals: int = 0
+    last: Seal | None = None
+    verified: SealVerification | None = None
+
+    @property
+    def seals(self) -> int:
+        return self.last.number if self.last else 0
 
 
 def standing(now: datetime) -> Standing:
     """In a fixed number of queries, whatever was sealed."""
     last = Seal.objects.order_by("-number").only("number", "sealed_at").first()
-    verified = SealVerification.objects.exclude(ended_at=None).order_by("-id").first()
-    unfinished = SealVerification.objects.filter(ended_at=None).order_by("-id").first()
-    words = f"{last.number:,} seals" if last else "none yet"
-    seals = last.number if last else 0
-    findings = (verified.findings if verified else []) or (unfinished.findings if unfinished else [])
-    if findings:
-        return Standing(words, f"The audit trail does not verify: {findings[0]}", seals=seals)
+    newest = list(SealVerification.objects.order_by("-id")[:2])  # One is under way at most.
+    verified = next((one for one in newest if one.ended_at), None)
+    unfinished = next((one for one in newest if one.ended_at is None), None)
+    said = Standing(_seals(last.number) if last else "none yet", last=last, verified=verified)
+    if findings := (verified.findings if verified else []) or (unfinished.findings if unfinished else []):
+        return replace(said, problem=f"The audit trail does not verify: {findings[0]}")
     if not audit_keys.is_set():  # A test, or a demo that was started by hand: nothing to be cautious about.
         caution = "" if settings.INSECURE_HTTP else "Nothing is sealed: AUDIT_SIGNING_KEY is not set."
-        return Standing(words, caution=caution, seals=seals)
+        return replace(said, caution=caution)
     sealer = heartbeats.last(HEARTBEAT)
     if sealer and now - sealer.at > LATE:
-        return Standing(words, "The audit trail is not being sealed: is the beat or the worker down?", seals=seals)
+        return replace(said, problem="The audit trail is not being sealed: is the beat or the worker down?")
     if last and (verified is None or now - verified.ended_at > 3 * VERIFIED_EVERY):
         since = verified.ended_at if verified else _first_sealed_at()
         if now - since > 3 * VERIFIED_EVERY:
-            return Standing(words, caution="Nobody has verified the audit trail for three days.", seals=seals)
-    return Standing(words, seals=seals)
+            return replace(said, caution="Nobody has verified the audit trail for three days.")
+    return said
+
+
+def _seals(count: int) -> str:
+    return f"{count:,} seal{'s' * (count != 1)}"
 
 
 def _first_sealed_at() -> datetime:

@@ -6,6 +6,7 @@ from django.db import transaction
 
 from ..models import ChangeRequest, Tenant, User
 from ..permissions import require
+from ..vocabulary import FourEyes, KeepViews
 from .changes import Second, SecondNeeded, Wish
 
 NOT_SETTINGS = {"id", "slug"}
@@ -35,7 +36,14 @@ def save_settings(tenant: Tenant, *, actor: User, reason: str, second: Second | 
 
 
 def _loosens(before: Tenant, after: Tenant) -> bool:
+    if FourEyes.RECORDS in before.four_eyes and _kept(after) < _kept(before):
+        return True
     return bool(set(before.four_eyes) - set(after.four_eyes)) or before.resume_needs_two > after.resume_needs_two
+
+
+def _kept(tenant: Tenant) -> int:
+    """How much is kept of who looked at what, for comparing."""
+    return KeepViews.values.index(tenant.keep_views)
 
 
 def _settings(tenant: Tenant) -> dict[str, Any]:

@@ -26,15 +26,19 @@ def furnish(tenants: Mapping[str, Tenant], administrator: User, now: datetime) -
     asker, supervisor = _first(tenant, Role.TENANT_ADMIN), _first(tenant, Role.SUPERVISOR)
     limits = ApprovalAuthority.objects.filter(tenant=tenant, max_amount__gt=0).order_by("max_amount")
     with pretend_now(now - timedelta(days=9)):
-        asked = _ask(lambda: authorities.grant(limits.last(), supervisor, actor=asker, reason="Quicker at weekends"))
+        asked = ask_a_second_person(
+            lambda: authorities.grant(limits.last(), supervisor, actor=asker, reason="Quicker at weekends")
+        )
     with pretend_now(now - timedelta(days=8, hours=22)):
         changes.refuse(asked.pk, actor=administrator, reason="Two approvers are on call at weekends")
     with pretend_now(now - timedelta(hours=3)):
-        _ask(lambda: authorities.grant(limits.first(), supervisor, actor=asker, reason="Covers the summer holidays"))
+        ask_a_second_person(
+            lambda: authorities.grant(limits.first(), supervisor, actor=asker, reason="Covers the summer holidays")
+        )
     _week(tenants.values(), asker, now)
 
 
-def _ask(change: Callable[[], object]) -> ChangeRequest:
+def ask_a_second_person(change: Callable[[], object]) -> ChangeRequest:
     """As a page does it: what the change needs is asked for once the change itself is rolled back."""
     try:
         with transaction.atomic():
@@ -69,6 +73,10 @@ def _week(tenants, admin: User, now: datetime) -> None:
     late = _first(Tenant.objects.get(slug=TENANT), Role.REVIEWER)
     at = now - timedelta(days=2)
     address = "198.51.100.23"
+    events += [
+        AccessEvent(user=late, actor=system_actor(), kind=Kind.FAILED, at=at - timedelta(seconds=n), address=address)
+        for n in (95, 61, 20)
+    ]
     events += [
         AccessEvent(user=late, actor=system_actor(), kind=Kind.LOCKED, at=at, address=address),
         AccessEvent(

@@ -50,6 +50,7 @@ class TrailForm(forms.Form):
     action = forms.CharField(label="Action", required=False, max_length=60, help_text="Its id: act_…")
     kind = forms.ChoiceField(label="Event", required=False, choices=[("", "Any"), *CaseEvent.Kind.choices])
     source = forms.ChoiceField(label="Where", required=False)
+    request = forms.CharField(label="Request", required=False, max_length=64, help_text="The id of a request or task")
     since = MomentField(label="From (UTC)")
     until = MomentField(label="Until (UTC)")
 
@@ -147,7 +148,7 @@ def _show(
         "form": form,
         "case": case,
         "tenant": question.tenant,
-        "lines": lines(rows, partial(exporting.may_export, question)),
+        "lines": lines(rows, question.tenant, partial(exporting.may_export, question)),
         "refusal": refusal,
         "is_later_page": "after" in request.GET,
         "asked": urlencode({"of": case.pk} if case else asked),
@@ -173,7 +174,7 @@ def _asked(request: HttpRequest) -> tuple[Question, TrailForm, str]:
     if not form.is_bound or not form.is_valid():
         return base, form, ""
     named, unknown = _named(base, form.cleaned_data, rights)
-    values = {name: form.cleaned_data[name] for name in ("kind", "source", "since", "until")}
+    values = {name: form.cleaned_data[name] for name in ("kind", "source", "request", "since", "until")}
     return replace(base, **values, **named), form, unknown
 
 

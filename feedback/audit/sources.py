@@ -12,6 +12,10 @@ from django.db.models import Model
 from approvals.models import ActionTypeVersion, ActionVote, AuthorityGrant, ExecutionResult, ProposedAction
 from cases.history import sealed_models
 from cases.models import (
+    AccessEvent,
+    AuditRemoval,
+    BreakerAlarm,
+    BreakerReset,
     Case,
     CaseEvent,
     ChangeAnswer,
@@ -20,6 +24,9 @@ from cases.models import (
     DataView,
     Delivery,
     Denial,
+    ErasureReceipt,
+    HeadReceipt,
+    Notice,
     PolicyVersion,
     Promise,
     Tenant,
@@ -34,7 +41,11 @@ CHALLENGES = "manage_challenges"
 @dataclass(frozen=True)
 class Source:
     """A table. ``at`` and ``who`` are columns; ``case`` is the case's key and ``tenant`` the tenant's, if it has any;
-    ``case_is`` asks for the rows of the case ``%(case)s``, where an index wants that put otherwise.
+    ``case_is`` asks for the rows of the case ``%(case)s``, where an index wants that put otherwise. ``request`` is the
+    id of the request, which the search finds; where the table grows with the work, it has an index for it.
+
+    ``each``: what joins the row above, where a tenant's newest rows are found by the newest of each of its rows above,
+    since the table itself knows no tenant and keeps no order for one.
 
     ``action`` is the key of a proposed action. ``hides_votes``: what tells that a row is a vote, which stays hidden
     while its question is open. ``right``: needed besides ``view_audit``; ``export_right``: to export its rows, for
@@ -50,6 +61,7 @@ class Source:
     case: str = ""
     case_is: str = ""
     up: str = ""
+    each: str = ""
     reason: str = "''"
     request: str = "''"
     text: str = "NULL::uuid"
@@ -175,6 +187,61 @@ WRITTEN = (
         tenant="t.tenant_id",
         case="up.case_id",
         text="t.note_id",
+    ),
+    Source(
+        AccessEvent,
+        "Sign-ins",
+        at="at",
+        who="t.actor_id",
+        behalf="t.user_id",
+        up="JOIN cases_membership up ON up.user_id = t.user_id",  # One door: its rows are those of each place.
+        each="t.user_id = up.user_id",
+        tenant="up.tenant_id",
+        reason="t.reason",
+        request="t.request_id",
+        # A value and no join, which would cost the index its order.
+        only="NOT (SELECT u.is_superuser FROM cases_user u WHERE u.id = t.user_id)",
+    ),
+    Source(BreakerAlarm, "Alarms of breakers", at="at", tenant="t.tenant_id"),
+    Source(
+        BreakerReset,
+        "Alarms looked at",
+        at="at",
+        who="t.by_id",
+        up="JOIN cases_breakeralarm up ON up.id = t.alarm_id",
+        tenant="up.tenant_id",
+        reason="t.reason",
+    ),
+    Source(
+        Notice,
+        "Notices to people and teams",
+        at="created_at",
+        behalf="t.user_id",
+        tenant="t.tenant_id",
+        case="CASE WHEN t.subject ~ '^case_[0-9a-f]{32}$' THEN substring(t.subject FROM 6)::uuid END",
+        case_is="t.subject = 'case_' || replace(%(case)s::uuid::text, '-', '')",
+        right="view_people",
+        is_sealed=False,
+    ),
+    Source(
+        ErasureReceipt,
+        "Erasures",
+        at="at",
+        who="t.by_id",
+        tenant="t.tenant_id",
+        reason="t.reason",
+        request="t.request_id",
+        right="erase_customer",
+    ),
+    Source(HeadReceipt, "Published heads", at="at", tenant="t.tenant_id"),
+    Source(
+        AuditRemoval,
+        "Removals of old audit rows",
+        at="at",
+        who="t.by_id",
+        tenant="t.tenant_id",
+        reason="t.reason",
+        request="t.request_id",
     ),
     # --- read for one case only ---
     Source(

@@ -36,7 +36,7 @@ class Question:
     """What is looked for in the trail of ``tenant``, by ``me``, who may see it. Empty is everything.
 
     ``people``: any of these did it, or it was done on their behalf; empty but not None finds nothing. ``kind`` is one
-    of events. ``rights`` are those that ``me`` holds in the tenant.
+    of events, ``request`` the id of a request, task or command. ``rights`` are those that ``me`` holds in the tenant.
     """
 
     tenant: Tenant
@@ -47,6 +47,7 @@ class Question:
     people: tuple[UUID, ...] | None = None
     kind: str = ""
     source: str = ""
+    request: str = ""
     since: datetime | None = None
     until: datetime | None = None
 
@@ -117,7 +118,7 @@ def found(question: Question, after: Cursor | None, limit: int) -> list[Row]:
     asked = [
         (place, source)
         for place, source in enumerate(sources())
-        if source in _asked(question) and _may(question, source)
+        if source in _asked(question) and _may(question, source) and (_has_request(source) or not question.request)
     ]
     if not asked or question.people == ():
         return []
@@ -129,6 +130,7 @@ def found(question: Question, after: Cursor | None, limit: int) -> list[Row]:
         "subject": to_wire("act", question.action) if question.action else "",
         "people": list(question.people or ()),
         "kind": question.kind,
+        "request": question.request,
         "since": question.since,
         "until": question.until,
         "limit": limit,
@@ -161,6 +163,10 @@ def _tells_of_actions(source: Source) -> bool:
     return bool(source.action) or source.model is CaseEvent
 
 
+def _has_request(source: Source) -> bool:
+    return source.request != "''"
+
+
 def _may(question: Question, source: Source) -> bool:
     return question.may(source.right)
 
@@ -170,14 +176,15 @@ def _branch(question: Question, place: int, source: Source, after: Cursor | None
     at = f't."{source.at}"'
     text_key = f"{key}::text" if _has_uuid(source) else f"lpad({key}::text, {_DIGITS}, '0')"
     where = [source.only or "true"]
-    if source.tenant:
-        where.append(f"{source.tenant} = %(tenant)s")
+    own = [f"{source.tenant} = %(tenant)s"] if source.tenant else []
     if question.case:
         where.append(source.case_is or f"{source.case} = %(case)s" if source.case else "false")
     if question.action:
         where.append(f"{source.action} = %(action)s" if source.action else "t.subject = %(subject)s")
     if question.kind:
         where.append("t.kind = %(kind)s")
+    if question.request:  # The second condition is the indexes' own.
+        where.append(f"{source.request} = %(request)s AND {source.request} <> ''")
     if question.people is not None:
         where.append(f"({source.who} = ANY(%(people)s::uuid[]){_or_behalf(source)})")
     if question.since:
@@ -191,12 +198,18 @@ def _branch(question: Question, place: int, source: Source, after: Cursor | None
             where.append(f"({at}, {key}) < (%(after_at)s, %(after_key)s)")
         else:
             where.append(f"{at} {'<' if place < after.place else '<='} %(after_at)s")
+    newest = f"ORDER BY {at} DESC, {key} DESC LIMIT %(limit)s"
+    if source.each and question.people is None and not question.request:
+        above = source.up.split()[1]
+        one = f'SELECT * FROM "{source.table}" t WHERE {" AND ".join([source.each, *where])} {newest}'
+        rows = f'"{above}" up CROSS JOIN LATERAL ({one}) t WHERE {" AND ".join(own)}'
+    else:
+        rows = f'"{source.table}" t {source.up} WHERE {" AND ".join([*own, *where])}'
     return f"""
         SELECT {place} AS place, {text_key} AS "key", {at} AS at, {source.who} AS who, {source.behalf} AS behalf,
             {source.case or "NULL::uuid"} AS "case", coalesce({source.reason}, '') AS reason,
             {source.request} AS request, {source.text} AS "text"
-        FROM "{source.table}" t {source.up} WHERE {" AND ".join(where)}
-        ORDER BY {at} DESC, {key} DESC LIMIT %(limit)s"""
+        FROM {rows} {newest}"""
 
 
 def _or_behalf(source: Source) -> str:
@@ -204,12 +217,14 @@ def _or_behalf(source: Source) -> str:
 
 
 def hides_any(question: Question, source: Source, keys: Sequence[str]) -> bool:
-    """Whether one of these rows is a vote of somebody else in a question that is still open."""
-    if not source.vote:
+    """Whether one of these rows is a vote of somebody else in a question that is still open, or is shown to nobody."""
+    hidden = [f"{source.vote} AND {_open_poll(source)}"] if source.vote else []
+    hidden += [f"NOT ({source.only})"] if source.only else []
+    if not hidden:
         return False
     kind = "uuid" if _has_uuid(source) else "bigint"
     sql = f"""SELECT EXISTS (SELECT FROM "{source.table}" t {source.up}
-        WHERE t."{source.key}" = ANY(%(keys)s::{kind}[]) AND {source.vote} AND {_open_poll(source)})"""
+        WHERE t."{source.key}" = ANY(%(keys)s::{kind}[]) AND ({" OR ".join(f"({one})" for one in hidden)}))"""
     return _fetch(sql, {"keys": list(keys), "me": question.me.pk})[0][0]
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib.admin import site
@@ -25,6 +26,7 @@ from cases.models import (
     Draft,
     PolicyVersion,
     Promise,
+    Tenant,
     User,
 )
 from cases.vocabulary import Verdict
@@ -32,6 +34,7 @@ from cases.worddiff import Chunk, diff
 from queues.models import Claim, Passage, StepFired
 
 from ..models import CorrectionLabel, Review
+from . import house_wording
 from .trail import Row
 
 TEXT = 40  # characters from which a change is shown word by word
@@ -67,6 +70,7 @@ class Line:
     version: str = ""
     url: str = ""
     reference: str = ""
+    request_url: str = ""
     differences: Sequence[Difference] = field(default_factory=tuple)
 
 
@@ -85,10 +89,11 @@ class _Names:
         return str(found) if found else ""
 
 
-def lines(rows: Sequence[Row], may_export: Any) -> list[Line]:
-    """``rows`` in words, in a fixed number of queries. ``may_export`` tells whether a source's rows may be exported."""
+def lines(rows: Sequence[Row], tenant: Tenant, may_export: Any) -> list[Line]:
+    """``rows`` of ``tenant`` in words, in a fixed number of queries. ``may_export`` tells whether a source's rows may
+    be exported."""
     names = _names(rows)
-    return [_line(row, names, may_export) for row in rows]
+    return [_line(row, names, tenant, may_export) for row in rows]
 
 
 def _names(rows: Sequence[Row]) -> _Names:
@@ -114,7 +119,7 @@ def _people_of(row: Row) -> list[str]:
     return [f.column for f in row.source.model._meta.concrete_fields if f.is_relation and f.related_model is User]
 
 
-def _line(row: Row, names: _Names, may_export: Any) -> Line:
+def _line(row: Row, names: _Names, tenant: Tenant, may_export: Any) -> Line:
     case = names.cases.get(row.case) if row.case else None
     text = names.texts.get(row.text) if row.text else None
     what, details = _history(row) if row.source.is_history else _WORDS.get(row.source.model, _plain)(row, names)
@@ -122,13 +127,14 @@ def _line(row: Row, names: _Names, may_export: Any) -> Line:
         row,
         what,
         who=names.person(row.who) or ("" if row.who is None else "somebody who is gone"),
-        behalf=names.person(row.behalf),
+        behalf=names.person(row.behalf) if row.behalf != row.who else "",
         case="" if case is None else case.external_id or f"{case.wire_id[:18]}…",
         details=details,
         said=_said(text),
         version=_version(row, names),
         url=_url(row),
         reference=f"{row.source.table}:{row.key}" if row.source.is_sealed and may_export(row.source) else "",
+        request_url=_request_url(row.request, tenant),
         differences=_differences(row, names) if row.source.is_history else _asked_differences(row),
     )
 
@@ -239,6 +245,7 @@ _WORDS = {
     Claim: _claim,
     CustomerNotice: _notice,
     Delivery: _delivery,
+    **house_wording.WORDS,
 }
 
 
@@ -329,6 +336,8 @@ def _url(row: Row) -> str:
         return reverse("admin:approvals_proposedaction_change", args=[action])
     if row.source.model is CaseEvent and (action := from_wire(ProposedAction.PREFIX, row.data["subject"])):
         return reverse("admin:approvals_proposedaction_change", args=[action])
+    if url := house_wording.url_of(row):
+        return url
     if row.case:
         return reverse("admin:cases_case_change", args=[row.case])
     if row.source.model is Denial:
@@ -339,6 +348,11 @@ def _url(row: Row) -> str:
             name = f"admin:{tracked._meta.app_label}_{tracked._meta.model_name}_history"
             return reverse(name, args=[row.data[tracked._meta.pk.column]])
     return ""
+
+
+def _request_url(request: str, tenant: Tenant) -> str:
+    """Everything else that the same request, task or command did."""
+    return f"{reverse('admin:audit')}?{urlencode({'tenant': tenant.slug, 'request': request})}" if request else ""
 
 
 def _uuid(value: Any) -> UUID | None:

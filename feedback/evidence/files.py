@@ -71,6 +71,11 @@ class PackFolder:
         fresh.write_text(json.dumps(self.made))
         os.replace(fresh, self.path / "done.json")
 
+    def written(self, table: Table) -> Iterator[dict[str, Any]]:
+        """The rows of a table that is whole."""
+        with (self.path / "data" / f"{table.name}.{JsonLines.suffix}").open("rb") as file:
+            yield from map(json.loads, file)
+
     def seal(self, about: Mapping[str, Any], target: Path) -> None:
         """Write the archive to ``target``, signed. Raises ``audit_keys.KeyUnusable``."""
         key = audit_keys.signing_key()

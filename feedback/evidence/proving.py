@@ -8,7 +8,7 @@ from django.db.models.expressions import Exists, Func
 from django.db.models.functions import Cast, Concat, TruncDate
 
 from cases import audit_keys
-from cases.models import Case, CaseEvent, HeadReceipt, Seal, SealVerification
+from cases.models import AuditRemoval, Case, CaseEvent, HeadReceipt, Seal, SealVerification
 from cases.seals import digest
 from cases.states import State
 from queues.models import Claim
@@ -157,6 +157,19 @@ def published_heads(window: Window) -> Rows:
         yield {"seal": row.seal_id, "sha256": row.seal.hex, "at": row.at, "published_as": row.get_way_display()}
 
 
+def removals(window: Window) -> Rows:
+    found = AuditRemoval.objects.filter(tenant=window.tenant, **within(window, "at"))
+    for row in found.order_by("pk").iterator(chunk_size=CHUNK):
+        yield {
+            "at": row.at,
+            "rows": row.rows,
+            "table": row.table,
+            "seal": row.seal_id,
+            "kept_for_days": row.period_days,
+            "reason": row.reason,
+        }
+
+
 CASES = Section(
     "cases",
     "Sample cases, end to end",
@@ -217,6 +230,12 @@ SEALS = Section(
         ),
         Table(
             "published_heads", "Heads that left the house", ("seal", "sha256", "at", "published_as"), published_heads
+        ),
+        Table(
+            "removals",
+            "Old rows that were removed, each signed for",
+            ("at", "rows", "table", "seal", "kept_for_days", "reason"),
+            removals,
         ),
         Table(
             "seals",

@@ -27,6 +27,9 @@ class EvidencePack(models.Model):
     until = models.DateTimeField()
     zone = models.CharField(max_length=60)
     seed = models.CharField(max_length=32, help_text="By which its sample cases are drawn.")
+    sampled = ArrayField(
+        models.UUIDField(), null=True, help_text="The cases that are told of in it; None: not known yet."
+    )
     rights = ArrayField(
         models.CharField(max_length=100), help_text="What it takes to read it, by the sections that are in it."
     )
@@ -41,6 +44,7 @@ class EvidencePack(models.Model):
     lease = models.UUIDField(null=True, help_text="Whose it is: each start makes another.")
     leased_until = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Starts in a row that finished no section.")
+    begun_anew = models.PositiveSmallIntegerField(default=0, help_text="How often what was written was thrown away.")
     error = models.CharField(max_length=300, blank=True, default="")
     file_key = models.CharField(max_length=200, blank=True, default="")
     file_name = models.CharField(max_length=200, blank=True, default="")

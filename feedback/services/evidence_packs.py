@@ -11,6 +11,7 @@ from cases.clock import db_now
 from cases.models import CaseEvent, Tenant, User
 from cases.nudges import nudge
 from cases.permissions import allowed, require
+from cases.services import holds
 from cases.services.events import record_for
 
 from ..errors import NotCancellable, NotReady, TooManyExports, WindowRefused
@@ -35,6 +36,7 @@ def request(tenant: Tenant, *, since: datetime, until: datetime, actor: User, se
     ``Denied``, ``WindowRefused`` and ``TooManyExports``.
     """
     _require(tenant, actor)
+    holds.fence(tenant)  # An erasure that is under way would not see this pack, nor the pack the erasure.
     now, (zone, _) = db_now(), zone_of(tenant)
     if not since < until <= now:
         raise WindowRefused("The window must end after it began, and not later than now. Nothing was started.")

@@ -1,4 +1,5 @@
-"""``python -m tests.bench.auditing``: the audit trail at 1,000 and at 1,000,000 events, with as many changes of cases.
+"""``python -m tests.bench.auditing``: the audit trail at 1,000 and at 1,000,000 events, with as many changes of cases
+and sign-ins.
 
 Rows are written by SQL, of a year. One person did one in 100,000 of them, one kind is as rare.
 """
@@ -27,6 +28,8 @@ PAGES = {
     "a person who did little": "person=r1@bench",
     "a rare kind of event": "kind=case.withdrawn",
     "changes of cases alone": "source=cases.historicalcase",
+    "sign-ins alone": "source=cases.accessevent",
+    "everything of one request": "request=req-7",
     "a day half a year ago": "since={since}&until={until}",
 }
 
@@ -83,7 +86,8 @@ def _measure(url: str, few: int, many: int, loads: int) -> None:
 
 
 def fill(land, count: int, *, first: int) -> None:
-    """``count`` events and as many changes of cases, spread over the past year, for one case in a hundred."""
+    """``count`` events, changes of cases and sign-ins each, spread over the past year, for one case in a hundred; ten
+    rows of a table are of one request."""
     from django.db import connection
 
     from cases.models import Case
@@ -93,7 +97,8 @@ def fill(land, count: int, *, first: int) -> None:
     columns = [field.column for field in Case.history.model._meta.concrete_fields]
     at = f"now() - mod(n::bigint * 7919, {YEAR_SECONDS}) * interval '1 second'"
     who = f"CASE WHEN mod(n, {RARE}) = 0 THEN '{little}'::uuid ELSE '{much}'::uuid END"
-    own = {"history_date": at, "history_user_id": who, "history_type": "'~'", "request_id": "''", "history_id": None}
+    request = "'req-' || n / 10"
+    own = {"history_date": at, "history_user_id": who, "history_type": "'~'", "request_id": request, "history_id": None}
     kept = [name for name in columns if name not in ("history_id", "xid")]
     chosen = ", ".join(own.get(name) or f't."{name}"' for name in kept)
     names = ", ".join(f'"{name}"' for name in kept)
@@ -101,7 +106,8 @@ def fill(land, count: int, *, first: int) -> None:
         cursor.execute(
             f"""INSERT INTO cases_caseevent (id, tenant_id, case_id, subject, kind, actor_id, at, data, request_id)
             SELECT gen_random_uuid(), %s, (%s::uuid[])[1 + mod(n, %s)], '',
-                CASE WHEN mod(n, {RARE}) = 7 THEN 'case.withdrawn' ELSE 'case.opened' END, {who}, {at}, '{{}}', ''
+                CASE WHEN mod(n, {RARE}) = 7 THEN 'case.withdrawn' ELSE 'case.opened' END, {who}, {at}, '{{}}',
+                {request}
             FROM generate_series(%s, %s) n""",
             [land.world.tenant.pk, cases, len(cases), first, first + count - 1],
         )
@@ -110,6 +116,12 @@ def fill(land, count: int, *, first: int) -> None:
             FROM (SELECT * FROM cases_historicalcase ORDER BY history_id LIMIT 1) t, generate_series(%s, %s) n""",
             [first, first + count - 1],
         )
+        cursor.execute(
+            f"""INSERT INTO cases_accessevent (user_id, kind, at, actor_id, way, reason, request_id)
+            SELECT {who}, 'signed_in', {at}, {who}, 'password', '', {request} FROM generate_series(%s, %s) n""",
+            [first, first + count - 1],
+        )
+        cursor.execute("VACUUM ANALYZE cases_accessevent")
         cursor.execute("VACUUM ANALYZE cases_caseevent")
         cursor.execute("VACUUM ANALYZE cases_historicalcase")
 

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from statistics import median
 
@@ -9,9 +10,11 @@ from django.db import connection
 from django.test import override_settings
 
 from cases import audit_keys
-from cases.models import Case, CaseEvent, Seal
+from cases.clock import db_now, pretend_now
+from cases.models import Case, CaseEvent, RetentionRule, Seal
+from cases.models.erasure import SHORTEST_AUDIT
 from cases.models.people import system_actor
-from cases.services import sealing
+from cases.services import removal, sealing
 from cases.services.seal_checks import verify
 
 from .figures import Figure, ms, rate
@@ -20,6 +23,7 @@ from .load import timed
 
 SEALED = "sealed"
 IN_ONE = 500  # rows of each of two tables in one transaction
+VERSIONS = 10  # of one case
 
 # Rows that differ in what differs in life: keys, instants and transactions.
 FILL = """
@@ -27,8 +31,10 @@ FILL = """
         FOR n IN 1..{transactions} LOOP
             INSERT INTO cases_caseevent (id, {event}) SELECT gen_random_uuid(), {event}
                 FROM (SELECT * FROM cases_caseevent ORDER BY id LIMIT 1) one, generate_series(1, {rows});
-            INSERT INTO cases_historicalcase ({history}) SELECT {history}
-                FROM (SELECT * FROM cases_historicalcase ORDER BY history_id LIMIT 1) one, generate_series(1, {rows});
+            INSERT INTO cases_historicalcase (id, {history})
+                SELECT md5((n * 1000 + g / {versions})::text)::uuid, {history}
+                FROM (SELECT * FROM cases_historicalcase ORDER BY history_id LIMIT 1) one,
+                    generate_series(1, {rows}) g;
             COMMIT;
         END LOOP;
     END $$
@@ -49,6 +55,7 @@ def sealing_costs(ground: Ground, changes: int, rows: int) -> Iterator[Figure]:
             yield from _one_change(changes)
             fill(rows)
             yield from _many_rows(rows)
+            yield from _old_rows()
 
 
 def _one_change(changes: int) -> Iterator[Figure]:
@@ -83,13 +90,14 @@ def fill(rows: int) -> None:
     history = [
         f'"{field.column}"'
         for field in Case.history.model._meta.concrete_fields
-        if field.column not in ("history_id", "xid")
+        if field.column not in ("id", "history_id", "xid")
     ]
     with connection.cursor() as cursor:
         cursor.execute(
             FILL.format(
                 transactions=max(1, rows // (2 * IN_ONE)),
                 rows=min(IN_ONE, rows // 2),
+                versions=VERSIONS,
                 event=", ".join(event),
                 history=", ".join(history),
             )
@@ -110,3 +118,21 @@ def _many_rows(rows: int) -> Iterator[Figure]:
         raise AssertionError(report.findings[0])
     yield Figure(f"verifying {report.rows:,} rows in {report.seals:,} seals", 1, f"{seconds:,.0f} s")
     yield Figure("verifying, rows a second", 1, rate([report.rows / seconds]))
+
+
+def _old_rows() -> Iterator[Figure]:
+    """More than half a year later: past versions of the case go, signed for, and the rest is verified."""
+    case = Case.objects.order_by("opened_at").first()
+    rule = RetentionRule(tenant=case.tenant, audit_days=SHORTEST_AUDIT)
+    rule.save_as(system_actor(), "bench")
+    with pretend_now(db_now() + timedelta(days=2 * SHORTEST_AUDIT)):
+        removed: list[int] = []
+        seconds = timed(lambda: removed.append(removal.run(rule, actor=system_actor(), reason="bench")))
+        yield Figure(f"removing {removed[0]:,} old rows", 1, f"{seconds:,.0f} s")
+        yield Figure("removing, rows a second", 1, rate([removed[0] / seconds]))
+        reports = []
+        seconds = timed(lambda: reports.append(verify()))
+    report = reports[0]
+    if report.findings or report.removed.total != removed[0]:
+        raise AssertionError(report.findings[:1] or report.removed)
+    yield Figure(f"verifying {report.seals:,} seals afterwards", 1, f"{seconds:,.0f} s")

@@ -192,7 +192,7 @@ def test_an_export_is_bounded(world, monkeypatch):
 
 def test_every_tenants_table_finds_its_tenant():
     without = {model._meta.db_table for model in sealing.sealed_models() if not seal_proofs.tenant_path(model)}
-    assert without == {"cases_selftest", "cases_accessevent"}, "the sandbox's and a person's own, of no tenant"
+    assert without == {"cases_selftest"}, "the sandbox's, of no tenant"
 
 
 # --- publishing ------------------------------------------------------------------------------------------------------

@@ -1,21 +1,32 @@
 """The application as a role that owns nothing: it works, and cannot alter its own audit trail."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
-from cases.models import Case, Seal
-from cases.services import database_roles, sealing
+from cases.clock import db_now, pretend_now
+from cases.models import Case, RetentionRule, Seal
+from cases.models.people import system_actor
+from cases.services import database_roles, removal, sealing
 from cases.services.database_roles import RoleUnfit, audit_tables
+from cases.services.removal import RemovalRefused
 from cases.services.seal_checks import verify
+from feedback.kinds import Kind as FileKind
 from feedback.labels import Label
 from feedback.models import Review
-from feedback.services import labels, reviews
+from feedback.services import evidence_packs, evidence_runs, labels, reviews
 from feedback.submission import Submission
-from tests.cases.sealed import audit_key
+from tests.approvals.desks import fresh, make_desk, run_due
+from tests.approvals.till import Till
+from tests.cases.erasing import erase
+from tests.cases.sealed import audit_key, seal_all
+from tests.feedback.corrections import override
+from tests.feedback.exporting import folder, made
 from tests.worlds import make_world
 
-__all__ = ["audit_key"]
+__all__ = ["audit_key", "folder"]
 
 ROLE = "countersign_app_of_tests"
 
@@ -76,6 +87,35 @@ def test_the_application_works_as_it_and_cannot_alter_its_audit_trail(as_applica
         assert "denied" in refusal(statement), statement
     assert database_roles.what_the_application_could() == []
     call_command("database_roles", "--check")
+
+
+def test_an_action_is_carried_out_files_are_made_and_texts_erased_as_it(as_application, audit_key, folder, settings):
+    """Everything else that writes: signatures and executions, data sets, evidence, an erasure; and no removal."""
+    settings.ACTION_EXECUTORS = {"till": "tests.approvals.till.Till"}
+    desk = make_desk()
+    action = desk.approve(desk.propose())
+    run_due()
+    assert fresh(action).state == "executed"
+    assert Till.paid[action.wire_id]["amount"] == "420.00"
+    world = desk.world
+    review = override(world, case={"customer": {"reference": "cust-numbat"}})
+    labels.label(review.pk, Label.MODEL_ERROR, actor=world.supervisor)
+    assert made(world, FileKind.GOLDEN_EVALS).rows_written == 1
+    seal_all()
+    now = db_now()
+    pack = evidence_packs.request(world.tenant, since=now - timedelta(days=1), until=now, actor=world.compliance)
+    assert evidence_runs.run(pack.pk).state == "ready"
+    receipt = erase(world, reference="cust-numbat")
+    assert receipt.counts["exports"] == receipt.counts["evidence_packs"] == 1
+    rule = RetentionRule(tenant=world.tenant, audit_days=183)
+    rule.save_as(world.compliance, "decided")
+    with pretend_now(now + timedelta(days=400)), pytest.raises(RemovalRefused, match="owner of the tables"):
+        removal.run(rule, actor=system_actor(), reason="decided")
+    seal_all()
+    assert verify().findings == []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user")
+        assert cursor.fetchone() == (ROLE,)
 
 
 def _another_column(table: str, key: str) -> str:

@@ -34,6 +34,7 @@ ELSEWHERE = {
     ("cases/wire/idempotency.py", "keyed", "known"): "IdempotencyKey",
     ("feedback/erasure.py", "_carry_out", "storage"): "a file",
     ("feedback/services/evidence_runs.py", "_complete", "storage"): "a file",
+    ("feedback/services/evidence_runs.py", "remove", "storage"): "a file",
     ("feedback/services/export_files.py", "add", "self"): "a counter",
     ("feedback/services/export_runs.py", "_complete", "storage"): "a file",
     ("feedback/services/leased.py", "expire", "storage"): "a file",
@@ -149,6 +150,12 @@ def test_no_sql_writes_a_tracked_table():
     pattern = re.compile(r"\b(?:UPDATE|DELETE\s+FROM|INSERT\s+INTO)\s+\"?(\w+)", re.IGNORECASE)
     found = {(file, table) for file, text in sources() for table in pattern.findall(text) if table in tables}
     assert found == set()
+
+
+def test_no_guard_is_put_aside_but_for_rows_whose_period_is_over():
+    """By the owner of the tables alone, and signed for: see ``cases.services.removal``."""
+    pattern = re.compile(r"DISABLE\s+TRIGGER|session_replication_role", re.IGNORECASE)
+    assert {file for file, text in sources() if pattern.search(text)} == {"cases/services/removal.py"}
 
 
 def test_history_is_written_by_history_alone():

@@ -51,9 +51,10 @@ class Command(BaseCommand):
             raise CommandError(
                 f"The audit trail does not verify: {len(report.findings)} findings {more}in {report.seals:,} seals."
             )
-        self.stdout.write(
-            self.style.SUCCESS(f"{report.rows:,} rows in {report.seals:,} seals are as they were sealed.")
-        )
+        here = report.rows - report.removed.total
+        self.stdout.write(self.style.SUCCESS(f"{here:,} rows in {report.seals:,} seals are as they were sealed."))
+        for words in report.removed.words():
+            self.stdout.write(words)
         if not heads:
             self.stdout.write(
                 "No published head was given: an old backup in place of this database would look the same."
