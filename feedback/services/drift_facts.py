@@ -51,7 +51,8 @@ def _grouped(source: Source, sign: str) -> str:
     return f"""
         SELECT (c.opened_at AT TIME ZONE %(zone)s)::date - %(first)s::date, c.domain,
             split_part(lower(c.language), '-', 1), c.risk,
-            LEAST(9, floor((d.signals ->> %(signal)s)::float8 * %(levels)s))::int,
+            CASE WHEN d.signals ? %(signal)s
+                THEN LEAST(9, floor((d.signals ->> %(signal)s)::float8 * %(levels)s))::int END,
             {", ".join(_sums(name) for name in _NAMES[source])}
         FROM (
             SELECT * FROM ({FACTS_OF[source]}) f ({", ".join(COLUMNS)})

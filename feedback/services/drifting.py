@@ -37,10 +37,11 @@ MODEL, PROMPT, RETRIEVAL = "the model", "the prompt", "retrieval"
 CHANGED = {"model": MODEL, "version": MODEL, "prompt_version": PROMPT, "retrieval_version": RETRIEVAL}
 
 
-def watched(tenant: Tenant, now: datetime) -> list[Release]:
-    """The releases of ``tenant`` that are new enough to be watched, the newest first."""
-    rows = Release.objects.filter(tenant=tenant, first_seen_at__gt=now - WATCHED_FOR)
-    return list(rows.select_related("drift_look").order_by("-first_seen_at")[:RELEASES])
+def looks_of(tenant: Tenant, most: int) -> list[DriftLook]:
+    """The releases of ``tenant`` that were looked at, the newest first."""
+    return list(
+        DriftLook.objects.filter(tenant=tenant).select_related("release").order_by("-release__first_seen_at")[:most]
+    )
 
 
 def sweep(*, seconds: float = 60) -> int:
@@ -74,14 +75,7 @@ def look(release_id: UUID) -> DriftLook | None:
             return None
     release = Release.objects.select_related("tenant").get(pk=release_id)
     now = db_now()
-    span = Span(
-        release=release,
-        since=release.first_seen_at - BEFORE,
-        at=release.first_seen_at,
-        until=min(now, release.first_seen_at + WATCHED_FOR),
-        now=now,
-        zone=release.tenant.time_zone,
-    )
+    span = span_of(release, now)
     before, after = (drift_facts.ways(span, is_after=is_after) for is_after in (False, True))
     findings, report = [], {}
     if before and after:
@@ -96,6 +90,17 @@ def look(release_id: UUID) -> DriftLook | None:
         },
     )
     return found
+
+
+def span_of(release: Release, now: datetime) -> Span:
+    return Span(
+        release=release,
+        since=release.first_seen_at - BEFORE,
+        at=release.first_seen_at,
+        until=min(now, release.first_seen_at + WATCHED_FOR),
+        now=now,
+        zone=release.tenant.time_zone,
+    )
 
 
 def _compare(span: Span, before: Sequence[Way], after: Sequence[Way]) -> tuple[list[Finding], dict]:
