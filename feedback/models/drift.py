@@ -35,6 +35,8 @@ class DriftAlert(models.Model):
     ``p`` is always valid; ``report`` is the whole finding.
     """
 
+    OF_THE_FINDING = ("metric", "before", "after", "change", "low", "high", "p", "n_before", "n_after")
+
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
     release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="drift_alerts")

@@ -167,13 +167,12 @@ def page_of(release: Release) -> str:
 
 
 def _alert(release: Release, finding: Finding, now: datetime) -> DriftAlert:
-    names = ("metric", "before", "after", "change", "low", "high", "p", "n_before", "n_after")
     return DriftAlert(
         tenant=release.tenant,
         release=release,
         at=now,
         report=finding.to_json(),
-        **{name: getattr(finding, name) for name in names},
+        **{name: getattr(finding, name) for name in DriftAlert.OF_THE_FINDING},
     )
 
 
