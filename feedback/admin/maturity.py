@@ -63,7 +63,9 @@ def page(request: HttpRequest) -> HttpResponse:
 @require_safe
 def as_csv(request: HttpRequest) -> HttpResponse:
     """A row for each domain and quarter; shares in [0, 1], empty where nothing is known."""
-    tenant = next((one for one in _tenants(request) if one.slug == request.GET.get("tenant", "")), None)
+    tenants = _tenants(request)
+    slug = request.GET.get("tenant", tenants[0].slug)
+    tenant = next((one for one in tenants if one.slug == slug), None)
     if tenant is None:
         raise Http404("No such report.")
     answer = HttpResponse(content_type="text/csv; charset=utf-8")
