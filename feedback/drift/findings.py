@@ -8,7 +8,7 @@ from typing import Any
 
 from .causes import Cause, Changes, Parts, parts_of
 from .cells import ANY, Group, Segment
-from .testing import Change, compare, holm
+from .testing import Change, common_variance, compare, holm
 
 # Deadlines and the age of queues depend on how many people work, and what is accepted is nearly what is not overridden.
 WATCHED = (
@@ -145,9 +145,7 @@ def _within(change: Change, names: Iterable[Segment]) -> tuple[float, float]:
         weight = change.weights[name]
         total += weight
         size += weight * (after.mean - before.mean)
-        both = before + after
-        common = both.spread(both.mean) / both.bb
-        variance += weight * weight * common * (before.scale + after.scale)
+        variance += weight * weight * common_variance(before, after) * (before.scale + after.scale)
     return size / total, math.sqrt(variance * change.inflation) / total
 
 

@@ -89,7 +89,7 @@ def compare(groups: Sequence[Group]) -> Change | None:
     value = math.fsum(weights[name] * (after.mean - before.mean) for name, (before, after) in pairs.items())
     null = own = plain = 0.0
     for name, (before, after) in pairs.items():
-        square, common, size = weights[name] ** 2, _common(before, after), before.scale + after.scale
+        square, common, size = weights[name] ** 2, common_variance(before, after), before.scale + after.scale
         null += square * common * size
         own += square * sum(side.scale * _own(side, common) for side in (before, after))
         plain += weights[name] * common
@@ -113,10 +113,14 @@ def compare(groups: Sequence[Group]) -> Change | None:
     )
 
 
-def _common(before: Cell, after: Cell) -> float:
-    """The variance of one fact around the mean that both sides have if nothing changed."""
-    both = before + after
-    return both.spread(both.mean) / both.bb * both.n / max(1, both.n - 1)
+def common_variance(*sides: Cell) -> float:
+    """The variance of one fact around the mean that both sides have if nothing changed; where weights differ, each
+    side counts as the number of equally weighted facts that would know as much."""
+    sizes = [1 / side.scale for side in sides]
+    whole = sum(sizes)
+    mean = sum(size * side.mean for size, side in zip(sizes, sides, strict=True)) / whole
+    spread = sum(size * side.spread(mean) / side.bb for size, side in zip(sizes, sides, strict=True))
+    return spread / max(1.0, whole - 1)
 
 
 def _own(side: Cell, common: float) -> float:
