@@ -19,15 +19,18 @@ def metric_of(finding: Finding) -> Metric:
 
 
 def size_words(metric: Metric, size: float, plus: str = "+") -> str:
-    """A change in the metric's unit: ``+6.3 points``, ``−12 s``."""
-    sign = "−" if size < 0 else plus
+    """A change in the metric's unit: ``+6.3 points``, ``−12 s``; what rounds to nothing has no sign."""
     words = f"{abs(size) * 100:.1f} points" if metric.unit == Unit.SHARE else value_words(metric, abs(size))
-    return f"{sign}{words}"
+    if not any(digit in words for digit in "123456789"):
+        return words
+    return f"{'−' if size < 0 else plus}{words}"
 
 
 def interval_words(finding: Finding) -> str:
+    """``+3.1 to +9.5 points``."""
     metric = metric_of(finding)
-    return f"{size_words(metric, finding.low)} to {size_words(metric, finding.high)}"
+    low, high = size_words(metric, finding.low), size_words(metric, finding.high)
+    return f"{low.removesuffix(' points')} to {high}"
 
 
 def cause_words(finding: Finding) -> str:

@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -10,6 +11,8 @@ from feedback.drift.causes import Cause, Changes, Replayed, parts_of
 from feedback.drift.cells import ANY, Cell, Group, Segment, strata_of
 from feedback.drift.findings import WATCHED, Finding, find
 from feedback.drift.testing import LEVEL, always_valid_half, always_valid_p, compare, holm
+from feedback.drift.wording import cause_words, part_words, sentence, size_words
+from feedback.metrics.definitions import BY_METRIC
 from tests.bench import drift as bench
 
 EN: Segment = ("billing", "en", "low")
@@ -201,6 +204,19 @@ def test_a_finding_is_kept_as_json_and_known_ones_stay():
     groups["override_rate"] = [share(10, 400, after=False), share(10, 400, after=True)]
     (found,) = find(groups, dict.fromkeys(WATCHED, NOTHING), known=["override_rate"])
     assert found.is_drift, "what was told stays told"
+
+
+def test_findings_are_worded_with_their_sign_and_unit():
+    groups = dict.fromkeys(WATCHED, ()) | {"override_rate": [share(20, 200, after=False), share(80, 200, after=True)]}
+    (found,) = find(groups, dict.fromkeys(WATCHED, NOTHING))
+    assert sentence(found).startswith("Override rate rose by 30.0 points at equal traffic (95 %: +")
+    assert "from 10.0 % to 40.0 %: mostly the model." in sentence(found)
+    assert (part_words(found, Cause.TRAFFIC), part_words(found, Cause.MODEL)) == ("0.0 points", "+30.0 points")
+    assert part_words(found, Cause.RETRIEVAL) == "not measured"
+    assert size_words(BY_METRIC["average_handling_time"], -75.2) == "−1 min 15 s"
+    unknown = replace(found, parts=parts(retrieval=True))
+    assert cause_words(unknown) == "not identifiable, the model and retrieval changed together"
+    assert part_words(unknown, Cause.MODEL) == "not identifiable"
 
 
 def test_a_change_too_small_to_matter_is_not_told():
