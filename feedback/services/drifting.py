@@ -152,7 +152,7 @@ def _tell(span: Span, findings: Iterable[Finding]) -> None:
             News(
                 tenant_id=release.tenant_id,
                 kind=KIND,
-                text=f"Release {release}. {sentence(Finding.from_json(alert.report))}",
+                text=f"{sentence(Finding.from_json(alert.report))} Release {release}.",
                 key=f"{KIND}:{alert.pk}",
                 to=people,
                 path=page_of(release),

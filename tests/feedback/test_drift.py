@@ -19,6 +19,7 @@ from feedback.metrics import rollups
 from feedback.models import DriftAlert, DriftLook
 from feedback.services import drifting
 from tests.feedback.decided import decide_all, opened
+from tests.threads import failures, in_parallel
 from tests.worlds import World, make_world
 
 pytestmark = pytest.mark.django_db
@@ -151,6 +152,17 @@ def test_days_that_are_hardly_decided_do_not_count(world):
     look = drifting.look(Release.objects.get(**NEW).pk)
     assert drifting.findings_of(look.report) == []
     assert not DriftAlert.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_at_once_tell_once():
+    world, now = make_world(rules=RULES, undo_seconds=0), db_now()
+    lived(world, OLD, 0.5, 36, 4, now - PAST)
+    lived(world, NEW, 0.5, 10, 30, now - RECENT)
+    results = in_parallel([drifting.sweep] * 2)
+    assert not failures(results)
+    assert (DriftAlert.objects.count(), DriftLook.objects.count()) == (1, 2)
+    assert Notice.objects.filter(kind="release.drift").count() == 1
 
 
 def browser(user) -> Client:
