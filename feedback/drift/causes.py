@@ -15,7 +15,7 @@ not identifiable. What the causes do only jointly is in the remainder too.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -26,7 +26,7 @@ COVERED = 0.8  # of the traffic after, below which too much of it is new
 MEASURED = 0.5  # of the facts on either side have a retrieval signal, from which it counts as measured
 REPLAYED = 0.8  # of the traffic after is like cases that were replayed
 FAITHFUL = 0.9  # of the replayed cases are judged by their own policy as they were then
-FEW = 5  # facts before of one level of the signal, below which the level next to it speaks for it
+DRAWN = 20  # facts of the line through all levels that each level's own mean begins with
 MAIN = 0.5  # of the change, from which one cause is called the main one
 
 
@@ -151,7 +151,7 @@ def _retrieval(change: Change, groups: Iterable[Group]) -> float | None:
     mean of their stratum: single strata have too few facts of each.
     """
     shares: dict[int | None, float] = defaultdict(float)
-    before_of: dict[int | None, list[float]] = defaultdict(lambda: [0, 0.0, 0.0])
+    before_of: dict[int | None, list[float]] = defaultdict(lambda: [0.0, 0.0])
     measured, all_of = [0.0, 0.0], [0.0, 0.0]
     for group in groups:
         name = change.of.of.get(group.segment)
@@ -163,18 +163,32 @@ def _retrieval(change: Change, groups: Iterable[Group]) -> float | None:
         shares[group.level] += change.weights[name] * cell.b / side.b * (1 if group.is_after else -1)
         if not group.is_after:
             known = before_of[group.level]
-            known[0] += cell.n
-            known[1] += cell.a - side.mean * cell.b
-            known[2] += cell.b
+            known[0] += cell.a - side.mean * cell.b
+            known[1] += cell.b
     if any(part < MEASURED * whole for part, whole in zip(measured, all_of, strict=True)):
         return None
-    effects = {level: above / weight for level, (n, above, weight) in before_of.items() if n >= FEW and weight}
-    return sum(share * _nearest(effects, level) for level, share in shares.items())
+    effects = _effects({level: (above / weight, weight) for level, (above, weight) in before_of.items() if weight})
+    return sum(share * effects(level) for level, share in shares.items())
 
 
-def _nearest(effects: Mapping[int | None, float], level: int | None) -> float:
-    """What ``level`` means, or the known level next to it; 0 where none is known."""
-    if level in effects or level is None:
-        return effects.get(level, 0.0)
-    known = [other for other in effects if other is not None]
-    return effects[min(known, key=lambda other: (abs(other - level), other))] if known else 0.0
+def _effects(seen: Mapping[int | None, tuple[float, float]]) -> Callable[[int | None], float]:
+    """What a level means, of (mean, weight) of each: its own mean, drawn towards the line through all of them.
+
+    The line speaks for levels of which there were few facts before, and beyond the last one.
+    """
+    levels = {level: one for level, one in seen.items() if level is not None}
+    total = sum(weight for _, weight in levels.values()) or 1.0
+    middle = sum(level * weight for level, (_, weight) in levels.items()) / total
+    height = sum(mean * weight for mean, weight in levels.values()) / total
+    wide = sum(weight * (level - middle) ** 2 for level, (_, weight) in levels.items())
+    slope = sum(weight * (level - middle) * (mean - height) for level, (mean, weight) in levels.items())
+    slope = slope / wide if wide else 0.0
+
+    def effect(level: int | None) -> float:
+        if level is None:
+            return seen.get(None, (0.0, 0.0))[0]
+        line = height + slope * (level - middle)
+        mean, weight = levels.get(level, (0.0, 0.0))
+        return (mean * weight + line * DRAWN) / (weight + DRAWN)
+
+    return effect

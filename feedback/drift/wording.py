@@ -34,9 +34,16 @@ def interval_words(finding: Finding) -> str:
 
 
 def cause_words(finding: Finding) -> str:
-    """``mostly the model``, or why nobody can tell."""
-    if not finding.parts.is_traffic_known:
-        return "not identifiable, too much of the traffic is new"
+    """``mostly the model``, or why nobody can tell, and of how much where much of the traffic is new."""
+    words = _cause_words(finding)
+    return (
+        words
+        if finding.parts.is_traffic_known
+        else f"{words}, in the {finding.covered * 100:.0f} % that can be compared"
+    )
+
+
+def _cause_words(finding: Finding) -> str:
     main = finding.parts.main
     if not main:
         return "several causes, none of them most of it"

@@ -217,6 +217,9 @@ def test_findings_are_worded_with_their_sign_and_unit():
     unknown = replace(found, parts=parts(retrieval=True))
     assert cause_words(unknown) == "not identifiable, the model and retrieval changed together"
     assert part_words(unknown, Cause.MODEL) == "not identifiable"
+    partly = replace(found, covered=0.6, parts=replace(found.parts, is_traffic_known=False))
+    assert cause_words(partly) == "mostly the model, in the 60 % that can be compared"
+    assert part_words(partly, Cause.TRAFFIC) == "not identifiable"
 
 
 def test_a_change_too_small_to_matter_is_not_told():
