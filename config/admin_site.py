@@ -37,6 +37,8 @@ GROUPS = {
         ("Challenges", "admin:feedback_challenge_changelist", "manage_challenges"),
         ("My challenges", "admin:feedback_challengeresult_mine", "view_review"),
         ("How closely", "admin:feedback_review_habits", "view_review"),
+        ("Drift", "admin:feedback_drift", "view_metrics"),
+        ("Maturity", "admin:maturity", "view_metrics"),
         ("Audit", "admin:audit", "view_audit"),
         ("Changes", "admin:cases_changerequest_changelist", "view_audit"),
         ("Erasures", "admin:cases_erasurereceipt_changelist", "erase_customer"),
@@ -117,7 +119,7 @@ class CountersignAdminSite(AdminSite):
 
     def get_urls(self):
         from cases.admin.step_up import pages_of
-        from feedback.admin import audit, insights  # The rooms' models are loaded after the site.
+        from feedback.admin import audit, insights, maturity  # The rooms' models are loaded after the site.
 
         from .health import page
 
@@ -125,12 +127,14 @@ class CountersignAdminSite(AdminSite):
             "everything": self.admin_view(self.everything),
             "health": self.admin_view(page),
             "insights": self.admin_view(insights.page),
+            "maturity": self.admin_view(maturity.page),
             "audit": self.admin_view(audit.page),
             **pages_of(self),
         }
         return [
             *(path(f"{name.replace('_', '-')}/", view, name=name) for name, view in own.items()),
             path("insights/cases/", self.admin_view(insights.cases_page), name="insights-cases"),
+            path("maturity/csv/", self.admin_view(maturity.as_csv), name="maturity-csv"),
             path("audit/cases/<uuid:case_id>/", self.admin_view(audit.case_page), name="audit-case"),
             path("audit/export/", self.admin_view(audit.export), name="audit-export"),
             *super().get_urls(),

@@ -107,6 +107,8 @@ FATES: dict[str, dict[Fate, str]] = {
     "feedback.ChallengeResult": {Fate.DISGUISED: "why"},
     "feedback.Dataset": {_O: "name"},
     "feedback.DatasetVersion": {_C: "manifest manifest_sha256"},
+    "feedback.DriftAlert": {_C: "report"},
+    "feedback.DriftLook": {_C: "report"},
     "feedback.EvidencePack": {_C: "seed zone sampled rights error file_key file_name sha256"},
     "feedback.Export": {_C: "format filters watermark checkpoint error file_key file_name"},
     "feedback.FirstOpinion": {Fate.CALLERS: "decision", _C: "content_digest"},

@@ -178,6 +178,7 @@ CELERY_BEAT_SCHEDULE = {
     "run-action-jobs": {"task": "approvals.tasks.run_jobs", "schedule": 5.0},
     "weekly-overrides": {"task": "feedback.tasks.export_overrides", "schedule": 900.0},
     "refresh-metrics": {"task": "feedback.metrics.tasks.refresh", "schedule": 10.0},
+    "watch-releases": {"task": "feedback.tasks.watch_releases", "schedule": 300.0},
     "run-exports": {"task": "feedback.tasks.run_exports", "schedule": 15.0},
     "run-evidence-packs": {"task": "feedback.tasks.run_evidence_packs", "schedule": 15.0},
     "run-pushes": {"task": "feedback.tasks.run_pushes", "schedule": 15.0},

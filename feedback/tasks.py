@@ -5,7 +5,7 @@ from celery import shared_task
 
 from cases.models import Tenant
 
-from .services import challenge_results, evidence_runs, export_runs, pushes
+from .services import challenge_results, drifting, evidence_runs, export_runs, pushes
 from .services.weekly import export_due
 
 log = structlog.get_logger(__name__)
@@ -40,6 +40,12 @@ def run_pushes() -> None:
 def sweep_challenges() -> None:
     """Judge what is final, and let in what is due. Runs by beat."""
     challenge_results.sweep()
+
+
+@shared_task
+def watch_releases() -> None:
+    """Compare new releases with what was before them, and tell what moved. Runs by beat."""
+    drifting.sweep()
 
 
 @shared_task

@@ -33,6 +33,7 @@ from config.demo import (
     evidence,
     floor,
     kept_texts,
+    releases,
     sealed,
     views,
 )
@@ -97,6 +98,7 @@ def load(path: Path, *, progress: Progress = lambda done, total: None) -> bool:
         corrections.hand_over(PLANS)
     sealed.seal_and_publish()
     evidence.make_a_pack(ACME.slug)
+    releases.look_back()
     return True
 
 

@@ -3,6 +3,7 @@
 from .challenge_results import ChallengeResultAdmin, PlantedChallengeAdmin
 from .challenges import BlindFirstPolicyAdmin, ChallengeAdmin, ChallengePolicyAdmin, FrictionCapAdmin
 from .corrections import CorrectionAdmin
+from .drift import DriftAlertAdmin
 from .evidence import EvidencePackAdmin
 from .exports import ExportAdmin, PushAdmin, PushTargetAdmin
 from .looks import SecondLookAdmin
@@ -19,6 +20,7 @@ __all__ = [
     "ChallengePolicyAdmin",
     "ChallengeResultAdmin",
     "CorrectionAdmin",
+    "DriftAlertAdmin",
     "EvidencePackAdmin",
     "ExportAdmin",
     "FrictionCapAdmin",

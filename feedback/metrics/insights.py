@@ -64,16 +64,22 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Insights:
-    question: Question
-    complete_until: datetime | None
-    rows: Sequence[MetricRow]
+class Picture:
+    """One metric over time, with what changed meanwhile."""
+
     metric: Metric
     chart: Chart
     ticks: Sequence[tuple[float, str]]
     points: Sequence[Point]
     period: Period
     marks: Sequence[Mark]
+
+
+@dataclass(frozen=True)
+class Insights(Picture):
+    question: Question
+    complete_until: datetime | None
+    rows: Sequence[MetricRow]
     funnel: Sequence[tuple[str, Cell, int]]
     load: Sequence[tuple[str, Sequence[Cell]]]
     reasons: Sequence[tuple[str, str, Cell, bool]]
@@ -99,34 +105,18 @@ def look(
 ) -> Insights:
     """The page's content for ``question``, which has neither period nor dimension."""
     link = _Links(tenant, question)
-    period = _period(question)
     asked = reading.available(question)
     now = {figure.metric.name: figure for figure in reading.figures(question, asked)}
     kept = [name for name in asked if BY_METRIC[name].source]
     before = {figure.metric.name: figure for figure in reading.figures(question.before(), kept, with_ranks=False)}
     sums = reading.read_sums(question)
     totals = next(iter(sums.values()), {})
-    points = _points(question, period, metric)
-    marks = _marks(tenant, question)
-    scale = 1.0 if metric.unit == Unit.SHARE else None
-    chart = draw(
-        [(at, None if figure is None or figure.value is None else float(figure.value)) for at, figure in points],
-        [mark.at for mark in marks],
-        question.start,
-        question.end,
-        most=scale,
-    )
     heads, groups = _groups(tenant, question, by, link)
     return Insights(
+        **vars(picture_of(tenant, question, metric)),
         question=question,
         complete_until=complete_until,
         rows=[_metric_row(now[name], before.get(name), link) for name in asked],
-        metric=metric,
-        chart=chart,
-        ticks=[(tick.at, value_words(metric, tick.value)) for tick in chart.ticks],
-        points=[_point(at, figure, metric, period, question, link) for at, figure in points],
-        period=period,
-        marks=marks,
         funnel=_funnel(totals, link),
         load=_load(question, link),
         reasons=_reasons(tenant, question, link),
@@ -135,6 +125,34 @@ def look(
         groups=groups,
         advice=[(words, _advice(tenant, question, dimension, link)) for dimension, words in ADVISED],
     )
+
+
+def picture_of(tenant: Tenant, question: Question, metric: Metric) -> Picture:
+    """``metric`` over the window of ``question``, which has neither period nor dimension. Three queries."""
+    link = _Links(tenant, question)
+    period = _period(question)
+    points = _points(question, period, metric)
+    marks = _marks(tenant, question)
+    chart = draw(
+        [(at, None if figure is None or figure.value is None else float(figure.value)) for at, figure in points],
+        [mark.at for mark in marks],
+        question.start,
+        question.end,
+        most=1.0 if metric.unit == Unit.SHARE else None,
+    )
+    return Picture(
+        metric=metric,
+        chart=chart,
+        ticks=[(tick.at, value_words(metric, tick.value)) for tick in chart.ticks],
+        points=[_point(at, figure, metric, period, question, link) for at, figure in points],
+        period=period,
+        marks=marks,
+    )
+
+
+def cases_url(tenant: Tenant, question: Question, of: str, **more: Any) -> str:
+    """The list of the cases behind one number of ``question``."""
+    return _Links(tenant, question)(of, **more)
 
 
 class _Links:

@@ -10,6 +10,7 @@ from .challenges import (
     ResultSeen,
     TrainingAlert,
 )
+from .drift import DriftAlert, DriftLook
 from .evidence import EvidencePack
 from .exports import Dataset, DatasetVersion, Export, Push, PushTarget
 from .firsts import BlindFirstPolicy, FirstOpinion
@@ -33,6 +34,8 @@ __all__ = [
     "CorrectionLabel",
     "Dataset",
     "DatasetVersion",
+    "DriftAlert",
+    "DriftLook",
     "EvidencePack",
     "Export",
     "ExportedLabel",

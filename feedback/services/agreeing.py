@@ -86,10 +86,11 @@ def behind(tenant: Tenant, cut: Cut, code: str, *, now: datetime | None = None) 
     return sorted(found, key=lambda pairing: not pairing.differs)[:CASES]
 
 
-def pairings(tenant: Tenant, *, now: datetime | None = None) -> list[Pairing]:
-    """The newest settled questions of ``tenant`` with two votes and more, newest first."""
-    since = (now or db_now()) - WINDOW
-    settled = Poll.objects.filter(tenant=tenant, opened_at__gte=since, case__purpose="real").exclude(closed_at=None)
+def pairings(tenant: Tenant, *, now: datetime | None = None, window: timedelta = WINDOW) -> list[Pairing]:
+    """The newest settled questions of ``tenant`` with two votes and more, of ``window`` until ``now``, newest first."""
+    now = now or db_now()
+    asked = Poll.objects.filter(tenant=tenant, opened_at__gte=now - window, opened_at__lt=now, case__purpose="real")
+    settled = asked.exclude(closed_at=None)
     polls = {poll.pk: poll for poll in settled.select_related("queue", "case").order_by("-opened_at")[:POLLS]}
     votes = Review.objects.filter(poll__in=polls, is_blind=True, superseded_by=None).exclude(kind=Review.Kind.UNDO)
     first: dict[UUID, list[Any]] = defaultdict(list)

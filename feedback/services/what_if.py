@@ -107,7 +107,7 @@ def replay(policy: Policy, document: Mapping[str, Any]) -> WhatIf:
     changed = Rules.from_document(document)
     present = Rules.from_document(policy.document(), check_conditions=False)
     drafts = _latest(policy)
-    actions, said = _actions(drafts), _said(drafts)
+    actions, said = actions_of(drafts), _said(drafts)
     queues = [queue_facts(queue) for queue in routed_queues([policy.tenant_id])]
     authorities = authorities_of([draft.case for draft in drafts]) if any(q.authority_code for q in queues) else {}
     found = WhatIf(cases=len(drafts))
@@ -115,7 +115,7 @@ def replay(policy: Policy, document: Mapping[str, Any]) -> WhatIf:
         span = max(drafts[0].created_at - drafts[-1].created_at, timedelta(days=1))
         found.weeks = span / timedelta(days=7)
     for draft in drafts:
-        facts, is_same = _facts(draft, actions.get(draft.case_id))
+        facts, is_same = facts_then(draft, actions.get(draft.case_id))
         found.same += is_same
         was, will = (triage(facts, rules, automation=ON) for rules in (present, changed))
         known = {"queues": queues, "authority": authorities.get(draft.case_id, "")}
@@ -155,7 +155,7 @@ def _latest(policy: Policy) -> list[Draft]:
     return list(rows[:LAST])
 
 
-def _actions(drafts: Sequence[Draft]) -> dict[UUID, ProposedAction]:
+def actions_of(drafts: Sequence[Draft]) -> dict[UUID, ProposedAction]:
     rows = ProposedAction.objects.filter(case__in=[draft.case_id for draft in drafts]).order_by("-id")
     return {action.case_id: action for action in rows}  # The first of each case wins, since it comes last.
 
@@ -166,7 +166,7 @@ def _said(drafts: Sequence[Draft]) -> dict[UUID, str]:
     return dict(rows.values_list("draft_id", "verdict"))
 
 
-def _facts(draft: Draft, action: ProposedAction | None) -> tuple[Facts, bool]:
+def facts_then(draft: Draft, action: ProposedAction | None) -> tuple[Facts, bool]:
     """What triage knew of ``draft``, and whether its own version judges it by that as it did."""
     rules = rules_of(draft.policy_version)
     case, text, asked = draft.case, draft.content.text, draft.case.content.text

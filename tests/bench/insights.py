@@ -1,6 +1,7 @@
 """``python -m tests.bench.insights``: the insights page and ``GET metrics/`` at 1,000 and at 1,000,000 cases of a year.
 
 Rows are written by SQL, two of three cases with a review; the sums are counted by ``rebuild_metrics``' own service.
+Two weeks ago a new release came: the background's look at it is measured too.
 """
 
 import argparse
@@ -18,12 +19,15 @@ from statistics import median
 from config import embedded
 
 YEAR_MINUTES = 365 * 24 * 60
+LOOK = "look at a release, in the background"
 PAGES = {
     "insights page, 4 weeks": "/admin/insights/",
     "insights page, 52 weeks": "/admin/insights/?days=364&metric=override_rate&by=release",
     "insights page, 52 weeks by reviewer": "/admin/insights/?days=364&by=reviewer",
     "cases behind a number, 4 weeks": "/admin/insights/cases/?tenant=bench&of=escalation_rate.above&{month}",
     "cases behind a rare number, 4 weeks": "/admin/insights/cases/?tenant=bench&of=sla_miss_rate.above&{month}",
+    "drift, one release": "/admin/feedback/driftalert/releases/",
+    "maturity, four quarters": "/admin/maturity/",
     "API, every metric, 4 weeks": "/api/v1/metrics/",
     "API, one metric by day, 52 weeks": "/api/v1/metrics/?metric=escalation_rate&group_by=day&{year}",
     "API, percentiles, 52 weeks": "/api/v1/metrics/?metric=average_handling_time&{year}",
@@ -82,7 +86,7 @@ def _measure(url: str, few: int, many: int, loads: int) -> None:
     say("measuring")
     seconds[many], rows[many] = dict(measured(land, loads)), sums()
     figures = []
-    for name in PAGES:
+    for name in (LOOK, *PAGES):
         for size in (few, many):
             once = seconds[size][name]
             ratio = None if size == few else once / seconds[few][name]
@@ -115,6 +119,7 @@ def fill(land, count: int, *, first: int) -> None:
     case, draft = Case.objects.filter(state="auto_approved").earliest("id"), review.draft
     opened = f"now() - interval '1 day' - mod(n * 7919, {YEAR_MINUTES}) * interval '1 minute'"
     empty = {"body": "'{}'", "search_text": "''"}
+    new = f"CASE WHEN mod(n * 7919, {YEAR_MINUTES}) < 13 * 1440 THEN '{new_release(world.tenant).pk}'::uuid "
     kinds = "(ARRAY['{low_confidence}', '{low_confidence,policy_boundary}', '{}', '{high_stakes}'])[1 + mod(n, 4)]"
     hired = ", ".join(f"'{user.pk}'" for user in land.reviewers)
     with _without_key_checks():
@@ -128,6 +133,7 @@ def fill(land, count: int, *, first: int) -> None:
             id=_key(3),
             case_id=_key(4),
             content_id=_key(2),
+            release_id=f"{new} ELSE t.release_id END",
             triggers=f"{kinds}::varchar[]",
             route="CASE mod(n, 3) WHEN 0 THEN 'auto_approve' ELSE 'quick_review' END",
         )
@@ -165,6 +171,19 @@ def fill(land, count: int, *, first: int) -> None:
         cursor.execute("VACUUM ANALYZE feedback_metrichour")
 
 
+def new_release(tenant):
+    """First seen two weeks ago."""
+    from datetime import timedelta
+
+    from cases.clock import db_now
+    from cases.models import Release
+
+    made, _ = Release.objects.get_or_create(
+        tenant=tenant, model="next", defaults={"first_seen_at": db_now() - timedelta(days=14)}
+    )
+    return made
+
+
 def measured(land, loads: int) -> Iterator[tuple[str, float]]:
     """The median time of each page, in seconds."""
     from datetime import timedelta
@@ -174,6 +193,7 @@ def measured(land, loads: int) -> Iterator[tuple[str, float]]:
     from cases.clock import db_now
     from cases.models.people import system_actor
     from cases.services.people import issue_token
+    from feedback.services import drifting
 
     from .load import timed
 
@@ -185,6 +205,8 @@ def measured(land, loads: int) -> Iterator[tuple[str, float]]:
         name: f"from={now - timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}&to={now:%Y-%m-%dT%H:%M:%SZ}"
         for name, days in (("month", 28), ("year", 364))
     }
+    release = new_release(world.tenant)
+    yield LOOK, median(timed(partial(drifting.look, release.pk)) for _ in range(min(3, loads)))
     for name, address in PAGES.items():
         address = address.format(**spans)
         _load(browser, address)

@@ -46,12 +46,16 @@ from cases.services.notices import News, tell
 from cases.signing import new_secret
 from cases.vocabulary import Role
 from config.home import home_of
+from feedback.drift.causes import Parts
+from feedback.drift.findings import Finding
 from feedback.kinds import Kind
 from feedback.models import (
     BlindFirstPolicy,
     Challenge,
     ChallengePolicy,
     ChallengeResult,
+    DriftAlert,
+    DriftLook,
     EvidencePack,
     Export,
     FrictionCap,
@@ -141,6 +145,16 @@ def furnish(world: World) -> dict[type[Model], Any]:
         applied_by=world.supervisor,
         applied_at=export.requested_at,
     )
+    release = case.current_draft.release
+    finding = Finding("override_rate", 90, 60, 0.1, 0.3, 0.2, 0.1, 0.3, 0.001, 1.0, 1.0, Parts(0, 0, 0, 0.2, ()), None)
+    drift = DriftAlert.objects.create(
+        tenant=tenant,
+        release=release,
+        at=export.requested_at,
+        report=finding.to_json(),
+        **{name: getattr(finding, name) for name in DriftAlert.OF_THE_FINDING},
+    )
+    DriftLook.objects.create(release=release, tenant=tenant, looked_at=export.requested_at)
     opened = export.requested_at - timedelta(hours=2)
     pack = evidence_packs.request(tenant, since=opened, until=export.requested_at, actor=world.compliance)
     hold = holds.place(tenant, case=case, reason=f"Hold of {tenant.slug}", actor=system)
@@ -150,6 +164,7 @@ def furnish(world: World) -> dict[type[Model], Any]:
         tenant=tenant, cause="request", reason=f"Letter to {tenant.slug}", by=system, at=export.requested_at
     )
     return {
+        DriftAlert: drift.pk,
         EvidencePack: pack.pk,
         LegalHold: hold.pk,
         RetentionRule: periods.pk,
