@@ -46,9 +46,10 @@ FATES: dict[str, dict[Fate, str]] = {
     "cases.Denial": {_C: "permission subject request_id"},
     "cases.Draft": {
         Fate.CALLERS: "model_decision",
-        _C: "signals contributions triggers reason conditions content_digest",
+        _C: "signals contributions evaluations triggers reason conditions content_digest",
     },
     "cases.ErasureReceipt": {_C: "subject counts to_act_on request_id", _O: "reason"},
+    "cases.EvaluationCount": {_C: "signal"},
     "cases.HeadReceipt": {_C: "detail"},
     "cases.Heartbeat": {_C: "name detail"},
     "cases.IdempotencyKey": {Fate.EXPIRES: "key method_path body", _C: "body_digest"},

@@ -284,6 +284,14 @@ MAX_BODY_BYTES = 1_000_000  # one case
 MAX_BULK_BYTES = 8_000_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BULK_BYTES + 1  # The strict parser refuses earlier, with a problem document.
 
+# --- signals that are computed here, see docs/evaluators.md -----------------------------------------------------------
+
+# {"answer_groundedness": "cases.groundedness.evaluate"}: per signal a Python callable. Its word replaces the caller's.
+SIGNAL_EVALUATORS: dict[str, str] = json.loads(os.environ.get("SIGNAL_EVALUATORS", "") or "{}")
+SIGNAL_EVALUATION_SECONDS = number("SIGNAL_EVALUATION_MILLISECONDS", 1_000) / 1_000  # for each case that is sent
+SIGNAL_EVALUATION_SECONDS_AT_MOST = number("SIGNAL_EVALUATION_SECONDS_AT_MOST", 10)  # for all cases of one request
+SIGNAL_EVALUATOR_THREADS = number("SIGNAL_EVALUATOR_THREADS", 4)  # of each evaluator, in each process
+
 # --- the seams: going up from `cases`, called in the same transaction, touching only the database ---------------------
 
 CASE_FACT_PROVIDERS = ["approvals.facts.action_facts"]
