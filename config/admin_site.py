@@ -30,6 +30,8 @@ GROUPS = {
     "Set up": (
         ("Policies", "admin:cases_policy_changelist", "change_policy"),
         ("Thresholds", "admin:feedback_thresholds", "view_metrics"),
+        ("Releases", "admin:releases", "view_metrics"),
+        ("Staffing", "admin:staffing", "view_metrics"),
         ("People", "admin:cases_membership_changelist", "view_people"),
         ("Customers", "admin:cases_customertemplate_changelist", "change_policy"),
     ),
@@ -117,7 +119,7 @@ class CountersignAdminSite(AdminSite):
 
     def get_urls(self):
         from cases.admin.step_up import pages_of
-        from feedback.admin import audit, insights  # The rooms' models are loaded after the site.
+        from feedback.admin import audit, insights, releases, staffing  # The rooms' models are loaded after the site.
 
         from .health import page
 
@@ -126,6 +128,8 @@ class CountersignAdminSite(AdminSite):
             "health": self.admin_view(page),
             "insights": self.admin_view(insights.page),
             "audit": self.admin_view(audit.page),
+            "releases": self.admin_view(releases.page),
+            "staffing": self.admin_view(staffing.page),
             **pages_of(self),
         }
         return [

@@ -71,6 +71,8 @@ OWN_PAGES: dict[str, tuple[str, str]] = {
     "health": ("GET", "change_queue|view_audit"),
     "insights": ("GET", "view_metrics"),
     "insights-cases": ("GET", "view_metrics"),
+    "releases": ("GET", "view_metrics"),
+    "staffing": ("GET", "view_metrics"),
     "audit": ("GET", "view_audit"),
     "audit-case": ("GET", "view_audit"),
     "audit-export": ("POST", "view_audit"),

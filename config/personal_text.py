@@ -118,6 +118,7 @@ FATES: dict[str, dict[Fate, str]] = {
     "feedback.Push": {_C: "last_error"},
     "feedback.PushTarget": {_O: "name url", _C: "public_key secret"},
     "feedback.Review": {_C: "final_decision reason_code displayed_digest content_digest"},
+    "feedback.RouteQuality": {_C: "domain"},
     "feedback.ShadowPolicy": {_O: "name document", _C: "release_model release_version"},
     "feedback.ShadowVerdict": {_C: "triggers conditions"},
     "feedback.TextSnippet": {_O: "text", _C: "key domain locale"},

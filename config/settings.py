@@ -177,6 +177,7 @@ CELERY_BEAT_SCHEDULE = {
     "run-action-jobs": {"task": "approvals.tasks.run_jobs", "schedule": 5.0},
     "weekly-overrides": {"task": "feedback.tasks.export_overrides", "schedule": 900.0},
     "refresh-metrics": {"task": "feedback.metrics.tasks.refresh", "schedule": 10.0},
+    "route-quality": {"task": "feedback.metrics.tasks.count_route_quality", "schedule": 300.0},
     "run-exports": {"task": "feedback.tasks.run_exports", "schedule": 15.0},
     "run-evidence-packs": {"task": "feedback.tasks.run_evidence_packs", "schedule": 15.0},
     "run-pushes": {"task": "feedback.tasks.run_pushes", "schedule": 15.0},
@@ -294,7 +295,7 @@ SIGNAL_EVALUATOR_THREADS = number("SIGNAL_EVALUATOR_THREADS", 4)  # of each eval
 
 # --- the seams: going up from `cases`, called in the same transaction, touching only the database ---------------------
 
-CASE_FACT_PROVIDERS = ["approvals.facts.action_facts"]
+CASE_FACT_PROVIDERS = ["approvals.facts.action_facts", "feedback.facts.route_quality"]
 CASE_DETAIL_PROVIDERS = [
     "queues.details.case_details",
     "approvals.details.case_details",

@@ -19,6 +19,7 @@ from .looks import SecondLook
 from .metrics import MetricHour, MetricMark, MetricState
 from .polls import Poll
 from .reviews import Correction, Review, ReviewDraft
+from .routes import RouteQuality
 from .shadows import ShadowPolicy, ShadowVerdict
 from .snippets import TextSnippet
 from .weekly import ExportedLabel, ExportedOverride, WeeklyExport
@@ -50,6 +51,7 @@ __all__ = [
     "ResultSeen",
     "Review",
     "ReviewDraft",
+    "RouteQuality",
     "SecondLook",
     "ShadowPolicy",
     "ShadowVerdict",
