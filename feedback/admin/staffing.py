@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from ..metrics.reading import zone_of
 from ..services.expected_load import DAYS, GroupLoad, Load, expected_load
+from ..services.staffing_change import StaffingChange
 from ..staffing.balance import BUSY, DayLoad, HourLoad
 from ..staffing.forecast import Season
 from .tenant_choice import chosen_tenant
@@ -116,6 +117,23 @@ def _grid(group: GroupLoad, zone: ZoneInfo) -> list[tuple[Any, list[dict[str, An
             "shade": round(SHADES * (hour.work or 0.0) / most) if most else 0,
         }
     return list(rows.items())
+
+
+def staffing_rows(change: StaffingChange | None) -> list[dict[str, Any]]:
+    """Both states of each group that changes, the whole tenant first; nothing where nobody knows what would come."""
+    if change is None:
+        return []
+    return [
+        {
+            "name": now.name,
+            "cases": (f"{now.cases:,.0f}", f"{then.cases:,.0f}"),
+            "work": (hours_words(now.work), hours_words(then.work)),
+            "there": hours_words(now.there),
+            "short": (now.short_hours, then.short_hours),
+            "left": tuple(hours_words(one.most_left.left if one.most_left else None) for one in (now, then)),
+        }
+        for now, then in change.groups
+    ]
 
 
 def hours_words(hours: float | None) -> str:

@@ -125,15 +125,18 @@ class Load:
         return next((group for group in self.groups if group.key == key), self.total)
 
 
-def expected_load(
-    tenant: Tenant, *, extra_per_hour: Extra = 0.0, days: int = DAYS, now: datetime | None = None
-) -> Load:
+def expected_load(tenant: Tenant, *, extra_per_hour: Extra = 0.0, days: int = DAYS) -> Load:
     """What the next ``days`` bring, from the next full hour on.
 
     ``extra_per_hour`` is how many cases an hour more (fewer, below 0) would come on average over a week: of the whole
     tenant, where they fall on the groups as cases do now, or by the queue's slug. They come when cases come now.
     """
-    now = now or db_now()
+    return expected_loads(tenant, [extra_per_hour], days=days)[0]
+
+
+def expected_loads(tenant: Tenant, extras: Sequence[Extra], *, days: int = DAYS) -> list[Load]:
+    """``expected_load`` for each of ``extras``, from one reading."""
+    now = db_now()
     zone, _ = zone_of(tenant)
     _, start = full_hours(now, now, zone)
     queues = list(
@@ -142,38 +145,60 @@ def expected_load(
     groups = _groups(queues)
     season, seasons = _read(tenant, zone, start - HOUR, groups)
     starts = [start + HOUR * number for number in range(days * 24)]
-    there = _presence(queues, start, len(starts))
-    waiting = _waiting(tenant)
-    total = groups[TOTAL]
-
-    def load(group: _Group) -> GroupLoad:
-        expected, by_day = _expected(group, total, season, seasons, starts, ZoneInfo(zone), extra_per_hour)
-        people = {pk for queue in group.queues for pk in queue.people} & there.keys()
-        seconds = _seconds_per_case(group, total)
-        count = sum(waiting.get(queue.pk, 0) for queue in group.queues)
-        hours = balance(
-            starts,
-            expected,
-            [sum(there[pk].shares[number] for pk in people) for number in range(len(starts))],
-            [
-                sum(there[pk].shares[number] for pk in people if not there[pk].is_planned)
-                for number in range(len(starts))
-            ],
-            seconds_per_case=seconds,
-            waiting=count,
+    known = _Known(
+        groups[TOTAL], ZoneInfo(zone), season, seasons, starts, _presence(queues, start, len(starts)), _waiting(tenant)
+    )
+    return [
+        Load(
+            zone=zone,
+            start=start,
+            season=season,
+            seasons=seasons if known.total.counts else 0,
+            total=_load(known.total, known, extra),
+            groups=[_load(group, known, extra) for key, group in groups.items() if key != TOTAL],
+            unplanned=sum(not one.is_planned and any(one.shares) for one in known.there.values()),
         )
-        slugs = [queue.slug for queue in group.queues]
-        day_loads = list(_days(hours, by_day, ZoneInfo(zone)))
-        return GroupLoad(group.key, group.name, slugs, len(people), count, seconds, hours, day_loads)
+        for extra in extras
+    ]
 
-    return Load(
-        zone=zone,
-        start=start,
-        season=season,
-        seasons=seasons if total.counts else 0,
-        total=load(total),
-        groups=[load(group) for key, group in groups.items() if key != TOTAL],
-        unplanned=sum(not one.is_planned and any(one.shares) for one in there.values()),
+
+@dataclass(frozen=True)
+class _Known:
+    """What all groups share. ``there`` is by reviewer, ``waiting`` by queue."""
+
+    total: _Group
+    zone: ZoneInfo
+    season: Season
+    seasons: int
+    starts: Sequence[datetime]
+    there: Mapping[Any, Presence]
+    waiting: Mapping[Any, int]
+
+
+def _load(group: _Group, known: _Known, extra: Extra) -> GroupLoad:
+    expected, spread = _expected(group, known, extra)
+    people = [known.there[pk] for pk in {pk for queue in group.queues for pk in queue.people} & known.there.keys()]
+    unplanned = [one for one in people if not one.is_planned]
+    places = range(len(known.starts))
+    waiting = sum(known.waiting.get(queue.pk, 0) for queue in group.queues)
+    seconds = _seconds_per_case(group, known.total)
+    hours = balance(
+        known.starts,
+        expected,
+        [sum(one.shares[place] for one in people) for place in places],
+        [sum(one.shares[place] for one in unplanned) for place in places],
+        seconds_per_case=seconds,
+        waiting=waiting,
+    )
+    return GroupLoad(
+        key=group.key,
+        name=group.name,
+        queues=[queue.slug for queue in group.queues],
+        people=len(people),
+        waiting=waiting,
+        seconds_per_case=seconds,
+        hours=hours,
+        days=list(_days(hours, spread, known.zone)),
     )
 
 
@@ -226,16 +251,9 @@ def _seconds_per_case(group: _Group, total: _Group) -> float | None:
     return timed.seconds / timed.handled * max(1.0, asked, took)
 
 
-def _expected(
-    group: _Group,
-    total: _Group,
-    season: Season,
-    seasons: int,
-    starts: Sequence[datetime],
-    zone: ZoneInfo,
-    extra: Extra,
-) -> tuple[list[Expected], float]:
+def _expected(group: _Group, known: _Known, extra: Extra) -> tuple[list[Expected], float]:
     """What each coming hour lets expect, and how much more than a Poisson process a whole day varies."""
+    season, seasons = known.season, known.seasons
     seen: dict[int, Seen] = defaultdict(Seen)
     by_day: dict[date, float] = defaultdict(float)
     for at, n in group.counts.items():
@@ -246,8 +264,8 @@ def _expected(
         of_day = [sum(seen[day * 24 + hour].total for day in range(7)) / (7 * seasons) for hour in range(24)]
         usual = {slot: of_day[slot % 24] for slot in range(season.value)}
     slots = forecast(seen, slots=season.value, seasons=seasons, usual=usual)
-    slots = _with_extra(slots, _more(group, total, extra))
-    expected = [slots[_slot(start.astimezone(zone), season)] for start in starts]
+    slots = _with_extra(slots, _more(group, known.total, extra))
+    expected = [slots[_slot(start.astimezone(known.zone), season)] for start in known.starts]
     return expected, _daily_spread(by_day, season, seasons)
 
 
