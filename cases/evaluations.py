@@ -41,6 +41,12 @@ def signals_with(claimed: Mapping[str, float], evaluations: Evaluations) -> dict
     return {name: value for name, value in claimed.items() if name not in evaluations} | measured
 
 
+def claimed_signals(signals: Mapping[str, float], evaluations: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """What a draft's caller sent, from its stored signals and evaluations: the reverse of ``signals_with``."""
+    claims = {name: found["claimed"] for name, found in evaluations.items() if found["claimed"] is not None}
+    return {name: value for name, value in signals.items() if name not in evaluations} | claims
+
+
 def annotated(contribution: Mapping[str, Any], evaluations: Evaluations) -> dict[str, Any]:
     """A contribution as it is stored and sent: with ``source`` and ``claimed`` where the signal is ours to measure.
 

@@ -8,6 +8,7 @@ from django.test import Client
 
 from cases.checks import evaluators_are_callables
 from cases.clock import db_now
+from cases.evaluations import claimed_signals
 from cases.models import EvaluationCount
 from cases.services import evaluating, evaluation_counts
 from cases.wire.intake import parse_intake
@@ -62,6 +63,15 @@ def test_our_value_counts_and_the_callers_is_kept_as_a_claim(named):
     kept = contribution(draft)
     assert (kept["value"], kept["claimed"], kept["source"], kept["reading"]) == (0.41, 0.99, "measured", "weak")
     assert counted() == {"measured": 1}
+
+
+def test_what_the_caller_sent_can_be_told_from_what_is_stored(named):
+    named(answer_groundedness="fair", judge_score="nothing")
+    world = make_world()
+    some = {name: value for name, value in SURE.items() if name != GROUNDED}
+    for sent in (SURE, some, {}):
+        draft = world.submit(signals=sent).current_draft
+        assert claimed_signals(draft.signals, draft.evaluations) == sent
 
 
 @pytest.mark.parametrize(
