@@ -10,7 +10,7 @@ from cases.checks import evaluators_are_callables
 from cases.clock import db_now
 from cases.evaluations import claimed_signals
 from cases.models import EvaluationCount
-from cases.services import evaluating, evaluation_counts
+from cases.services import evaluating, evaluation_counts, selftest
 from cases.wire.intake import parse_intake
 from tests.callers import Caller
 from tests.cases import evaluators
@@ -94,6 +94,12 @@ def test_what_gives_no_value_is_missing_whatever_is_claimed(named, path, status,
     assert draft.evaluations[GROUNDED] == {"status": status, "value": None, "claimed": 0.99}
     assert (contribution(draft)["value"], contribution(draft)["reading"]) == (None, reading)
     assert counted() == {status: 1}
+
+
+def test_the_switchs_test_of_itself_is_nothing_to_evaluate(named):
+    named(answer_groundedness="hang")
+    make_world()
+    assert selftest.run().finding == "A probe passed by itself, and after the stop one went to people."
 
 
 def test_a_required_signal_whose_evaluator_fails_is_named(named):
