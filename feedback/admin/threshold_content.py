@@ -45,6 +45,7 @@ def content_of(policy: Policy, days: int) -> dict[str, Any]:
             for row in advice.domains
         ],
         "learned": [_learned(weights, policy, number) for number, weights in enumerate(learned[:SHOWN])],
+        "staffing_stays": not one.acts,
         "staffing": staffing_rows(staffing_change.of_threshold(policy, one)),
         "changes": [(change, threshold_changes.since(change)) for change in changes.order_by("-applied_at")[:SHOWN]],
     }

@@ -47,6 +47,7 @@ def test_the_preview_shows_it_and_the_evidence_keeps_it(world):
     staffing = ThresholdEvidence.objects.get(pk=kept.pk).report["staffing"]
     assert staffing["then"]["cases"] <= staffing["now"]["cases"]
     assert staffing["now"]["people_hours"] == 2 * 168
+    assert "Staffing, as it is forecast" in sign_in(admin).get(PAGE).content.decode()  # No further change is advised.
     detail = sign_in(admin).get(f"/admin/feedback/thresholdevidence/{kept.pk}/change/").content.decode()
     assert "Staffing of the week that followed" in detail
 
