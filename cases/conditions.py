@@ -83,7 +83,9 @@ FACTS: Mapping[str, Fact] = {
     "action_may_run_alone": Fact("bool", True, False, "The action needs no approval of its own"),
     "customer_actions_30d": Fact("int", 2, 0, "Actions of this type executed for this customer in the last 30 days"),
     "customer_amount_30d": Fact("double", 80.0, 0.0, "Their amounts in the action's currency, added up"),
-    "route_quality": Fact("double", 0.93, -1.0, "Past quality of this route, 0.0 to 1.0; -1.0 when unknown"),
+    "route_quality": Fact(
+        "double", 0.93, -1.0, "Past quality of the domain and release, 0.0 to 1.0; -1.0 when unknown"
+    ),
     "release_model": Fact("string", "gpt-4o", "", "Model of the release; empty when unknown"),
     "release_version": Fact("string", "2026-05-01", "", "Version of the release; empty when unknown"),
     "release_reviews": Fact("int", 120, 0, "Reviews that this release has had"),

@@ -1,6 +1,6 @@
 """Cases as the API shows them. What each reader may see is asked of ``permissions.fields_visible_to``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,12 +9,15 @@ from django.urls import reverse
 
 from .clock import db_now
 from .details import details_of
+from .evaluations import Status
 from .models import Case, CaseEvent, User
 from .models.drafts import RELEASE_PARTS
 from .outcome import is_final, outcome_document, public_state
 from .permissions import Rights, fields_visible_to
 from .services.intake import Receipt
 from .services.meanwhile import message_of, promise_for, told_meanwhile
+
+FAULT_WORDS = {Status.LATE: "its evaluator was late", Status.FAILED: "its evaluator failed"}
 
 
 def status_url(case: Case) -> str:
@@ -108,6 +111,13 @@ def customer_document(case: Case, *, unmasked: bool) -> dict[str, str] | None:
 def masked(text: str) -> str:
     """``an•••`` for ``anna@example.com``: enough to tell two apart, not enough to write to anybody."""
     return f"{text[:2]}•••" if len(text) > 4 else "•••"
+
+
+def reading_words(contribution: Mapping[str, Any]) -> str:
+    """A contribution's reading for people, with what the caller claimed of a signal that is evaluated here."""
+    words = FAULT_WORDS.get(contribution["reading"], contribution["reading"])
+    claimed = contribution.get("claimed")
+    return words if claimed is None else f"{words}, the caller claims {claimed:.2f}"
 
 
 def event_document(event: CaseEvent, *, is_staff: bool) -> dict[str, Any]:

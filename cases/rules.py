@@ -49,6 +49,20 @@ class Rules:
         """
         return cls(**Reader(document, DEFAULT_RULES.to_document(), check_conditions).read())
 
+    def is_cautious(self, release_reviews: int) -> bool:
+        """Whether a release that has had so many reviews is still in its cautious start."""
+        return release_reviews < self.new_release_reviews
+
+    def threshold_for(self, release_reviews: int) -> float:
+        """The upper threshold for the drafts of such a release."""
+        stricter = self.new_release_threshold if self.is_cautious(release_reviews) else None
+        return max(self.auto_approve_above, stricter or 0.0)
+
+    def sampling_for(self, release_reviews: int) -> float:
+        """The share of its automatic approvals that is sampled."""
+        more = self.new_release_sampling if self.is_cautious(release_reviews) else 0.0
+        return max(self.sampling_share, more)
+
     def to_document(self) -> dict[str, Any]:
         """The same as JSON, in one canonical order, newly built at each call."""
         return {

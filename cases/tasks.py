@@ -9,6 +9,7 @@ from .services import (
     customer_notices,
     customer_sending,
     deliveries,
+    evaluation_counts,
     head_publishing,
     heartbeats,
     lifecycle,
@@ -74,10 +75,12 @@ def publish_heads() -> None:
 
 @shared_task
 def purge_keys() -> None:
-    """Answers kept for idempotency keys go after their week, sent notices after a month. Runs by beat."""
+    """Answers kept for idempotency keys and counts of evaluations go after a week, sent notices after a month. Runs by
+    beat."""
     idempotency.purge()
     notices.purge()
     heartbeats.forget_replaced()
+    evaluation_counts.purge()
 
 
 @shared_task

@@ -134,8 +134,8 @@ def triage(facts: Facts, rules: Rules | None, *, automation: Automation, may_aut
         )
     risk = effective_risk(facts.risk_claimed, facts.domain, rules)
     confidence = combine(facts.signals, rules.signals, clear_margin=rules.clear_margin, learned=rules.learned)
-    cautious = facts.release_reviews < rules.new_release_reviews
-    threshold = max(rules.auto_approve_above, (rules.new_release_threshold or 0.0) if cautious else 0.0)
+    cautious = rules.is_cautious(facts.release_reviews)
+    threshold = rules.threshold_for(facts.release_reviews)
 
     by_domain, by_risk = facts.domain in rules.high_stakes_domains, risk in rules.high_stakes_risks
     if by_domain or by_risk:
@@ -169,8 +169,7 @@ def triage(facts: Facts, rules: Rules | None, *, automation: Automation, may_aut
         cautious=cautious,
         failures=failures,
         sample_share=max(
-            rules.sampling_share,
-            rules.new_release_sampling if cautious else 0.0,
+            rules.sampling_for(facts.release_reviews),
             1
             - automation.share / 100,  # While automation is resuming, people look at the more the less is let through.
         ),

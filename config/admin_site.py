@@ -30,6 +30,8 @@ GROUPS = {
     "Set up": (
         ("Policies", "admin:cases_policy_changelist", "change_policy"),
         ("Thresholds", "admin:feedback_thresholds", "view_metrics"),
+        ("Releases", "admin:releases", "view_metrics"),
+        ("Staffing", "admin:staffing", "view_metrics"),
         ("People", "admin:cases_membership_changelist", "view_people"),
         ("Customers", "admin:cases_customertemplate_changelist", "change_policy"),
     ),
@@ -119,7 +121,9 @@ class CountersignAdminSite(AdminSite):
 
     def get_urls(self):
         from cases.admin.step_up import pages_of
-        from feedback.admin import audit, insights, maturity  # The rooms' models are loaded after the site.
+
+        # The rooms' models are loaded after the site.
+        from feedback.admin import audit, insights, maturity, releases, staffing
 
         from .health import page
 
@@ -129,6 +133,8 @@ class CountersignAdminSite(AdminSite):
             "insights": self.admin_view(insights.page),
             "maturity": self.admin_view(maturity.page),
             "audit": self.admin_view(audit.page),
+            "releases": self.admin_view(releases.page),
+            "staffing": self.admin_view(staffing.page),
             **pages_of(self),
         }
         return [

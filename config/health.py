@@ -26,7 +26,16 @@ from cases.admin.wording import span_words
 from cases.clock import db_now
 from cases.models import Case
 from cases.rights import rights_of
-from cases.services import breakers, customer_sending, database_roles, heartbeats, notices, sealing, selftest
+from cases.services import (
+    breakers,
+    customer_sending,
+    database_roles,
+    evaluation_counts,
+    heartbeats,
+    notices,
+    sealing,
+    selftest,
+)
 from cases.services.deliveries import backlog
 from cases.states import State
 from feedback.services import weekly
@@ -119,6 +128,7 @@ def _checks(now: datetime) -> Iterator[Check]:
     yield _breakers(now)
     yield _seals(now)
     yield _audit_tables()
+    yield from _evaluations(now)
 
 
 def _last_sweep(now: datetime) -> Check:
@@ -286,6 +296,21 @@ def _audit_tables() -> Check:
     words = "only added to" if not can else "could be altered by the application"
     caution = "The application's database role could alter its own audit tables." if can else ""
     return Check("Audit tables", words, caution="" if settings.INSECURE_HTTP else caution)
+
+
+def _evaluations(now: datetime) -> Iterator[Check]:
+    """Nothing where no signal is computed here."""
+    counted = evaluation_counts.recent(now)
+    if not (settings.SIGNAL_EVALUATORS or counted):
+        return
+    total, faults = sum(one.total for one in counted), sum(one.faults for one in counted)
+    names = ", ".join(one.signal for one in counted if one.faults)
+    yield Check(
+        "Signals computed here",
+        f"{total:,} within the hour, {faults:,} late or failed",
+        caution=f"Evaluators are late or fail, and their signal is missing then: {names}." if faults else "",
+        figures={"evaluations": total, "evaluations_late_or_failed": faults},
+    )
 
 
 def _counted(count: int) -> str:

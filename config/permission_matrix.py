@@ -73,6 +73,8 @@ OWN_PAGES: dict[str, tuple[str, str]] = {
     "insights-cases": ("GET", "view_metrics"),
     "maturity": ("GET", "view_metrics"),
     "maturity-csv": ("GET", "view_metrics"),
+    "releases": ("GET", "view_metrics"),
+    "staffing": ("GET", "view_metrics"),
     "audit": ("GET", "view_audit"),
     "audit-case": ("GET", "view_audit"),
     "audit-export": ("POST", "view_audit"),

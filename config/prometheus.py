@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from cases.clock import db_now
 from cases.models import Tenant
+from cases.services import evaluation_counts
 from feedback.models import MetricMark
 from queues.services.health import queue_health
 
@@ -65,6 +66,16 @@ def _lines() -> Iterator[str]:
     behind = MetricMark.objects.filter(due_at__lte=now)[:COUNTED].count()
     yield from _gauge(
         "countersign_metric_marks_due", "Changed cases that the metrics have yet to count.", [({}, behind)]
+    )
+    evaluations = [
+        ({"signal": one.signal, "status": str(status)}, count)
+        for one in evaluation_counts.recent(now)
+        for status, count in one.by_status.items()
+    ]
+    yield from _gauge(
+        "countersign_evaluations_last_hour",
+        "Signals computed here within about an hour, by what came out.",
+        evaluations,
     )
 
 

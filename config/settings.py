@@ -179,6 +179,7 @@ CELERY_BEAT_SCHEDULE = {
     "weekly-overrides": {"task": "feedback.tasks.export_overrides", "schedule": 900.0},
     "refresh-metrics": {"task": "feedback.metrics.tasks.refresh", "schedule": 10.0},
     "watch-releases": {"task": "feedback.tasks.watch_releases", "schedule": 300.0},
+    "route-quality": {"task": "feedback.metrics.tasks.count_route_quality", "schedule": 300.0},
     "run-exports": {"task": "feedback.tasks.run_exports", "schedule": 15.0},
     "run-evidence-packs": {"task": "feedback.tasks.run_evidence_packs", "schedule": 15.0},
     "run-pushes": {"task": "feedback.tasks.run_pushes", "schedule": 15.0},
@@ -286,9 +287,17 @@ MAX_BODY_BYTES = 1_000_000  # one case
 MAX_BULK_BYTES = 8_000_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BULK_BYTES + 1  # The strict parser refuses earlier, with a problem document.
 
+# --- signals that are computed here, see docs/evaluators.md -----------------------------------------------------------
+
+# {"answer_groundedness": "cases.groundedness.evaluate"}: per signal a Python callable. Its word replaces the caller's.
+SIGNAL_EVALUATORS: dict[str, str] = json.loads(os.environ.get("SIGNAL_EVALUATORS", "") or "{}")
+SIGNAL_EVALUATION_SECONDS = number("SIGNAL_EVALUATION_MILLISECONDS", 1_000) / 1_000  # for each case that is sent
+SIGNAL_EVALUATION_SECONDS_AT_MOST = number("SIGNAL_EVALUATION_SECONDS_AT_MOST", 10)  # for all cases of one request
+SIGNAL_EVALUATOR_THREADS = number("SIGNAL_EVALUATOR_THREADS", 4)  # of each evaluator, in each process
+
 # --- the seams: going up from `cases`, called in the same transaction, touching only the database ---------------------
 
-CASE_FACT_PROVIDERS = ["approvals.facts.action_facts"]
+CASE_FACT_PROVIDERS = ["approvals.facts.action_facts", "feedback.facts.route_quality"]
 CASE_DETAIL_PROVIDERS = [
     "queues.details.case_details",
     "approvals.details.case_details",

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from cases.models import Case
-from cases.presentation import customer_document
+from cases.presentation import customer_document, reading_words
 from cases.vocabulary import Signal
 from queues.models import Consultation
 
@@ -40,7 +40,7 @@ def signal_bars(contributions: Sequence[Mapping[str, Any]]) -> list[SignalBar]:
         SignalBar(
             name=Signal(part["signal"]).label if part["signal"] in Signal.values else part["signal"],
             value="missing" if part["value"] is None else f"{part['value']:.2f}",
-            reading=part["reading"],
+            reading=reading_words(part),
             points=f"{part['points'] * 100:.0f} of {part['weight'] * 100:.0f} points",
             got=round(100 * part["points"] / heaviest, 1),
             possible=round(100 * part["weight"] / heaviest, 1),

@@ -26,7 +26,7 @@ from ..ids import from_wire
 from ..models import Case, CaseEvent, Content, DataView
 from ..outcome import final_answer, is_final
 from ..permissions import fields_visible_to
-from ..presentation import customer_document
+from ..presentation import customer_document, reading_words
 from ..rights import rights_of
 from ..services.available import available_actions
 from ..services.data_views import keep_view
@@ -257,7 +257,7 @@ def _data_words(data: dict[str, Any]) -> list[str]:
 def _signal(contribution: dict[str, Any]) -> dict[str, Any]:
     name = contribution["signal"]
     label = Signal(name).label if name in Signal.values else name
-    return contribution | {"label": label}
+    return contribution | {"label": label, "reading": reading_words(contribution)}
 
 
 def _uuid(text: str) -> UUID | None:

@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from ..evaluations import Status
 from ..models import Case, CaseEvent, RecallRun
 from ..rules_document import DOMAIN
 from ..states import State
@@ -31,6 +32,14 @@ class ContributionSerializer(serializers.Serializer):
     weight = serializers.FloatField()
     points = serializers.FloatField()
     reading = serializers.CharField()
+    source = serializers.ChoiceField(
+        [status.value for status in Status],
+        required=False,
+        help_text="Where the signal is evaluated here: what became of that. `value` is ours, null where there is none.",
+    )
+    claimed = serializers.FloatField(
+        required=False, allow_null=True, help_text="What the caller sent for a signal that is evaluated here."
+    )
 
 
 class ReceiptSerializer(serializers.Serializer):

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from ..models import Case, Tenant, User
 from ..presentation import receipt_document, status_url
 from ..services import bulk
+from ..services.evaluating import evaluated
 from ..services.intake import ExternalIdTaken, Receipt
 from ..wire import examples
 from ..wire.fields import StrictSerializer
@@ -90,15 +91,20 @@ class BulkView(APIView):
         examples=EXAMPLES,
         responses={201: BulkAnswerSerializer},
     )
-    @idempotent
-    def post(self, request: Request) -> Response:
-        intakes = [traced(intake, request) for intake in _parse(request)]
-        tenants = _tenants(request.user, intakes)
+    @idempotent(prepare=lambda view, request: _prepared(request))
+    def post(self, request: Request, prepared: Sequence[tuple[Tenant, Intake]]) -> Response:
         try:
-            receipts = bulk.submit(list(zip(tenants, intakes, strict=True)), actor=request.user)
+            receipts = bulk.submit(prepared, actor=request.user)
         except ExternalIdTaken as error:
             raise _refused(error.positions, "external_id", error.message, error.code) from None
         return Response({"results": [_result(receipt) for receipt in receipts]}, status=201)
+
+
+def _prepared(request: Request) -> list[tuple[Tenant, Intake]]:
+    """All of them parsed, their tenants found, and their signals evaluated."""
+    intakes = [traced(intake, request) for intake in _parse(request)]
+    tenants = _tenants(request.user, intakes)
+    return list(zip(tenants, evaluated(intakes), strict=True))
 
 
 def _parse(request: Request) -> list[Intake]:

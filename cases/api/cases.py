@@ -10,18 +10,19 @@ from rest_framework.views import APIView
 
 from ..clock import db_now
 from ..errors import NotFound
-from ..models import Case, CaseEvent, DataView
+from ..models import Case, CaseEvent, DataView, Tenant
 from ..outcome import events_for_callers, in_public_state
 from ..permissions import fields_visible_to, visible_to
 from ..presentation import case_documents, event_document, receipt_document
 from ..services import intake, lifecycle
 from ..services.data_views import keep_api_view
+from ..services.evaluating import evaluated
 from ..states import State
 from ..vocabulary import Risk
 from ..wire import examples
 from ..wire.etags import ETAG, IF_NONE_MATCH, NOT_MODIFIED, conditional
 from ..wire.idempotency import HEADER, idempotent
-from ..wire.intake import DraftSerializer, IntakeSerializer, parse_draft, parse_intake
+from ..wire.intake import DraftSerializer, Intake, IntakeSerializer, parse_draft, parse_intake
 from ..wire.queries import InstantFilter, check_query
 from .answers import CaseSerializer, NoteSerializer, ReceiptSerializer, TimelineSerializer
 from .doors import case_or_404, tenant_for, traced
@@ -95,14 +96,25 @@ class CaseListView(GenericAPIView):
             200: OpenApiResponse(CaseSerializer, "Known already: the case as it is now"),
         },
     )
-    @idempotent
-    def post(self, request: Request) -> Response:
-        sent = traced(parse_intake(request.data), request)
-        tenant = tenant_for(request.user, sent.get("tenant_id"))
+    @idempotent(prepare=lambda view, request: _prepared_intake(request))
+    def post(self, request: Request, prepared: tuple[Tenant, Intake]) -> Response:
+        tenant, sent = prepared
         receipt = intake.submit(sent, actor=request.user, tenant=tenant)
         if receipt.is_new:
             return Response(receipt_document(receipt), status=201)
         return Response(case_documents([receipt.case], request.user)[0], status=200)
+
+
+def _prepared_intake(request: Request) -> tuple[Tenant, Intake]:
+    """Parsed, its tenant found, and its signals evaluated."""
+    sent = traced(parse_intake(request.data), request)
+    tenant = tenant_for(request.user, sent.get("tenant_id"))
+    return tenant, evaluated([sent])[0]
+
+
+def _prepared_draft(request: Request, case_id: str) -> tuple[Case, Intake]:
+    case = case_or_404(request, case_id)
+    return case, evaluated([parse_draft(request.data)])[0]
 
 
 class CaseView(APIView):
@@ -147,10 +159,10 @@ class DraftsView(APIView):
         responses={201: ReceiptSerializer},
         examples=[*examples.DRAFT, examples.TAKEN_IN],
     )
-    @idempotent
-    def post(self, request: Request, case_id: str) -> Response:
-        case = case_or_404(request, case_id)
-        receipt = intake.add_draft(case.pk, parse_draft(request.data), actor=request.user)
+    @idempotent(prepare=lambda view, request, case_id: _prepared_draft(request, case_id))
+    def post(self, request: Request, case_id: str, prepared: tuple[Case, Intake]) -> Response:
+        case, sent = prepared
+        receipt = intake.add_draft(case.pk, sent, actor=request.user)
         return Response(receipt_document(receipt), status=201)
 
 

@@ -11,6 +11,7 @@ from .customers import InterimTemplate, Promise
 from .data_views import DataView
 from .drafts import Draft, Release
 from .erasure import ErasureReceipt, LegalHold, RetentionRule
+from .evaluations import EvaluationCount
 from .events import CaseEvent
 from .heartbeats import Heartbeat
 from .idempotency import IdempotencyKey
@@ -50,6 +51,7 @@ __all__ = [
     "Denial",
     "Draft",
     "ErasureReceipt",
+    "EvaluationCount",
     "HeadReceipt",
     "Heartbeat",
     "IdempotencyKey",

@@ -53,6 +53,10 @@ class Draft(models.Model):
     signals = models.JSONField(default=dict)
     confidence = models.FloatField()
     contributions = models.JSONField(default=list)
+    evaluations = models.JSONField(
+        default=dict,
+        help_text="Per signal that is evaluated here: what became of it, its value, and the caller's claim.",
+    )
     triggers = ArrayField(models.CharField(max_length=20, choices=Trigger), default=list)
     route = models.CharField(max_length=18, choices=Route)
     threshold = models.FloatField(help_text="The upper threshold that was applied to it.")

@@ -17,6 +17,7 @@ from django.db import IntegrityError, transaction
 from ..clock import db_now
 from ..digests import canonical, customer_key, new_salt, salted_digest
 from ..errors import Conflict, IllegalState
+from ..evaluations import annotated
 from ..ids import new_id
 from ..models import Case, CaseEvent, Content, Draft, RuleFailure, Tenant, User
 from ..models.content import SEARCHED_CHARACTERS
@@ -24,6 +25,7 @@ from ..permissions import require
 from ..states import State
 from ..vocabulary import Verdict
 from ..wire.intake import Intake, trace_of
+from .evaluating import evaluated
 from .events import Occurrence, record, record_all
 from .judging import Judged, has_draft, judge, kind_of
 from .lifecycle import NotOpen, locked
@@ -89,6 +91,7 @@ def submit_all(
     An ``external_id`` that stands twice among them is treated as if they had come one after the other.
     """
     require(actor, "submit_case", tenant)
+    intakes = evaluated(intakes)
     with transaction.atomic():
         while True:
             known = _known(intakes, tenant)
@@ -248,9 +251,14 @@ def _case(
     return case
 
 
-@transaction.atomic
 def add_draft(case_id: UUID, intake: Intake, *, actor: User) -> Receipt:
     """A new draft for an open case. It is judged like the first and is never decided automatically."""
+    (intake,) = evaluated([intake])
+    return _add_draft(case_id, intake, actor=actor)
+
+
+@transaction.atomic
+def _add_draft(case_id: UUID, intake: Intake, *, actor: User) -> Receipt:
     case = locked(case_id)
     require(actor, "submit_case", case.tenant)
     if case.state not in (State.PENDING_REVIEW, State.NEEDS_EDIT):
@@ -312,9 +320,13 @@ def _draft(case: Case, intake: Intake, judged: Judged, *, number: int, now: date
         signals=dict(intake.get("signals", {})),
         confidence=result.confidence.value,
         contributions=[
-            {"signal": c.signal, "value": c.value, "weight": c.weight, "points": c.points, "reading": c.reading}
+            annotated(
+                {"signal": c.signal, "value": c.value, "weight": c.weight, "points": c.points, "reading": c.reading},
+                intake.evaluations or {},
+            )
             for c in result.confidence.contributions
         ],
+        evaluations={name: found.to_json() for name, found in (intake.evaluations or {}).items()},
         triggers=[trigger.value for trigger in result.triggers],
         route=result.route,
         threshold=result.threshold,

@@ -42,7 +42,7 @@ def judge(tenant: Tenant, intakes: Sequence[Intake], *, now: datetime, case: Cas
     versions = policies.versions_for(tenant, {_domain(intake, case) for intake in intakes})
     releases = _releases(tenant, [_release_key(intake) for intake in intakes], now)
     judged = []
-    for intake, provided in zip(intakes, _provided(tenant, intakes), strict=True):
+    for intake, provided in zip(intakes, _provided(tenant, intakes, case), strict=True):
         domain, action = _domain(intake, case), intake.get("proposed_action") or {}
         version, release = versions[domain], releases[_release_key(intake)]
         automation = switches.automation(domain=domain, action=action.get("action", ""))
@@ -96,11 +96,12 @@ def _fact_providers() -> tuple:
     return tuple(import_string(path) for path in settings.CASE_FACT_PROVIDERS)
 
 
-def _provided(tenant: Tenant, intakes: Sequence[Intake]) -> list[dict[str, Any]]:
-    """Per intake what the rooms above know of it."""
+def _provided(tenant: Tenant, intakes: Sequence[Intake], case: Case | None = None) -> list[dict[str, Any]]:
+    """Per intake what the rooms above know of it; a new draft has the domain of its ``case``."""
+    sent = [{**intake.values, "domain": _domain(intake, case)} for intake in intakes]
     merged: list[dict[str, Any]] = [{} for _ in intakes]
     for provider in _fact_providers():
-        for known, facts in zip(merged, provider(tenant, [intake.values for intake in intakes]), strict=True):
+        for known, facts in zip(merged, provider(tenant, sent), strict=True):
             known |= facts
     return merged
 

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 from uuid import UUID
 
@@ -41,30 +41,42 @@ _NO_BODY = hashlib.sha256(b"").digest()
 Handler = Callable[..., Response]
 
 
-def idempotent(handler: Handler) -> Handler:
+def idempotent(handler: Handler | None = None, *, prepare: Callable[..., Any] | None = None) -> Any:
     """Wraps a DRF view's ``post``; without the header the view runs as if this were not here.
 
     With it, the whole handler runs in one transaction. Only 2xx answers are kept: a refused request may be mended and
     sent again under the same key.
+
+    ``prepare`` takes what the handler takes and runs before that transaction, unless the key's answer is known: for
+    what may wait. The handler gets what it returns as ``prepared``.
     """
+    if handler is None:
+        return partial(idempotent, prepare=prepare)
+
+    def prepared(view: Any, request: Request, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        return {**kwargs, "prepared": prepare(view, request, *args, **kwargs)} if prepare else kwargs
 
     @wraps(handler)
     def keyed(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
         given = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if given is None:
-            return handler(view, request, *args, **kwargs)
+            return handler(view, request, *args, **prepared(view, request, *args, **kwargs))
         if not _KEY.fullmatch(given):
             raise WireError("invalid_idempotency_key", "Send an Idempotency-Key of 1 to 255 visible ASCII characters.")
         _ = request.data  # Unreadable JSON is refused before any row is looked at; the parser leaves the digest.
         digest = getattr(request._request, "body_digest", _NO_BODY)
         method_path = f"{request.method} {request.path}"[:300]
+        known_keys = IdempotencyKey.objects.filter(caller=request.user, key=given)
+        ready = None
+        if prepare and not known_keys.exists():
+            ready = prepared(view, request, *args, **kwargs)
         with transaction.atomic():
             _lock(request.user.pk, given)
-            if known := IdempotencyKey.objects.filter(caller=request.user, key=given).first():
+            if known := known_keys.first():
                 if known.created_at > db_now() - KEPT:
                     return _replay(known, method_path, digest)
                 known.delete()  # Too old to count; purge() has not come by yet.
-            response = handler(view, request, *args, **kwargs)
+            response = handler(view, request, *args, **(ready or prepared(view, request, *args, **kwargs)))
             if 200 <= response.status_code < 300:
                 _keep(request.user, given, method_path, digest, response)
             return response

@@ -5,6 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from ..evaluations import Evaluations
 from ..rules_document import DOMAIN
 from ..vocabulary import Kind, Risk, Signal, Trigger
 from .fields import (
@@ -157,10 +158,14 @@ class IntakeSerializer(DraftSerializer):
 
 @dataclass(frozen=True)
 class Intake:
-    """A valid intake: ``raw`` as it was sent, for the texts and the proof; ``values`` parsed, for columns and rules."""
+    """A valid intake: ``raw`` as it was sent, for the texts and the proof; ``values`` parsed, for columns and rules.
+
+    ``evaluations`` is what our own evaluators said; the signals of ``values`` are then those that count.
+    """
 
     raw: dict[str, Any]
     values: dict[str, Any]
+    evaluations: Evaluations | None = None  # None: nobody has evaluated it yet.
 
     def get(self, name: str, default: Any = None) -> Any:
         """The parsed value, with null and absence alike."""

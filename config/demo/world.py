@@ -31,6 +31,7 @@ from config.demo import (
     corrections,
     doors,
     evidence,
+    figures,
     floor,
     kept_texts,
     releases,
@@ -125,6 +126,7 @@ def _live(people: Iterable[accounts.Account], progress: Progress) -> None:
             views.looked(tenant, days.supervisor_of(tenant), now)
             kept_texts.decide_on_texts(tenant, users[accounts.ADMINISTRATOR])
         keep_challenges(tenants[SKYLARK.slug], users, days.supervisor_of(tenants[SKYLARK.slug]), now=now)
+        figures.count()
 
 
 def told(slug: str) -> Iterator[Story]:

@@ -20,8 +20,9 @@ from ..metrics.definitions import BY_METRIC, METRICS, Dimension
 from ..metrics.insights import PICTURED, WEEKDAYS, look, window
 from ..metrics.names import key_of, names_of
 from ..metrics.reading import BadQuestion, Question, full_hours, largest, zone_of
+from .tenant_choice import tenants_of
 
-TENANTS, DOMAINS = 100, 100
+DOMAINS = 100
 SPANS = ((1, "Today"), (7, "7 days"), (28, "28 days"), (91, "13 weeks"), (364, "52 weeks"))
 BY = (Dimension.DOMAIN, Dimension.QUEUE, Dimension.RISK, Dimension.RELEASE, Dimension.ROUTE)
 
@@ -48,7 +49,7 @@ class InsightsForm(forms.Form):
 def page(request: HttpRequest) -> HttpResponse:
     """How the work goes in one tenant, for those who may see its metrics."""
     rights = rights_of(request)
-    tenants = _tenants(rights)
+    tenants = tenants_of(rights)
     tenant = next((one for one in tenants if one.slug == request.GET.get("tenant")), tenants[0])
     days = request.GET.get("days", "")
     days = int(days) if days in {str(span) for span, _ in SPANS} else 28
@@ -86,7 +87,7 @@ def page(request: HttpRequest) -> HttpResponse:
 def cases_page(request: HttpRequest) -> HttpResponse:
     """The cases behind one number: found by the condition that counted it."""
     rights = rights_of(request)
-    tenant = next((one for one in _tenants(rights) if one.slug == request.GET.get("tenant")), None)
+    tenant = next((one for one in tenants_of(rights) if one.slug == request.GET.get("tenant")), None)
     if tenant is None:
         raise Http404("No such list.")
     step = step_named(request.GET.get("of", ""))
@@ -117,13 +118,6 @@ def cases_page(request: HttpRequest) -> HttpResponse:
         "zone": question.zone,
     }
     return TemplateResponse(request, "admin/feedback/insights_cases.html", context)
-
-
-def _tenants(rights: HeldRights) -> list[Tenant]:
-    tenants = list(rights.tenants("view_metrics").order_by("slug")[:TENANTS]) if rights.has("view_metrics") else []
-    if not tenants:
-        raise PermissionDenied("Supervisors, compliance staff and admins see how the work goes.")
-    return tenants
 
 
 def _offered(request: HttpRequest, name: str, offered: list, otherwise: str) -> str:

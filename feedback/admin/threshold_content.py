@@ -11,7 +11,8 @@ from ..advisor.pictures import errors_by_threshold, reliability, volume_by_thres
 from ..advisor.thresholds import Level, Recommendation
 from ..advisor.wording import error_words, percent, threshold_words, volume_words
 from ..models import LearnedWeights, ThresholdEvidence
-from ..services import advising, learning, threshold_changes
+from ..services import advising, learning, staffing_change, threshold_changes
+from .staffing import staffing_rows
 
 SHOWN = 5  # versions of learned weights, and changes
 
@@ -44,6 +45,8 @@ def content_of(policy: Policy, days: int) -> dict[str, Any]:
             for row in advice.domains
         ],
         "learned": [_learned(weights, policy, number) for number, weights in enumerate(learned[:SHOWN])],
+        "staffing_stays": not one.acts,
+        "staffing": staffing_rows(staffing_change.of_threshold(policy, one)),
         "changes": [(change, threshold_changes.since(change)) for change in changes.order_by("-applied_at")[:SHOWN]],
     }
 

@@ -33,8 +33,9 @@ from cases.vocabulary import Route
 from ..advisor.comparing import Trial
 from ..advisor.wording import threshold_words
 from ..models import LearnedWeights, ThresholdEvidence
-from ..services import learning, threshold_changes
+from ..services import learning, staffing_change, threshold_changes
 from ..services.what_if import replay
+from .staffing import staffing_rows
 from .threshold_content import SHOWN, content_of
 from .variants import VariantFields
 
@@ -188,6 +189,7 @@ class ThresholdEvidenceAdmin(ReadOnlyAdmin):
             "policy": policy,
             "form": form,
             "found": found,
+            "staffing": staffing_rows(staffing_change.of_replay(policy, found)) if found else None,
             "routes": [route.label for route in Route],
         }
         return TemplateResponse(request, "admin/feedback/what_if.html", context)

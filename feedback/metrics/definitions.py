@@ -57,6 +57,7 @@ AUDITED = """d.is_sampled AND d.number = 1 AND d.sample_share > 0 AND NOT EXISTS
                 AND (e.created_at, e.id) < (r.created_at, r.id)
                 AND NOT EXISTS (SELECT FROM feedback_review u WHERE u.supersedes_id = e.id))"""
 WEIGHT = "round((1 / d.sample_share)::numeric, 6)"  # Six places are exact enough, and sums of them exact.
+SQUARE = "round((1 / d.sample_share ^ 2)::numeric, 6)"
 
 _C, _R = Source.CASE, Source.REVIEW
 
@@ -113,6 +114,20 @@ MEASURES: tuple[Measure, ...] = (
         _R,
         f"CASE WHEN r.verdict <> '{Verdict.ACCEPT}' AND {AUDITED} THEN {WEIGHT} END",
         "What the errors stand for",
+        is_condition=False,
+    ),
+    Measure(  # How much the weighted share knows: see ``advisor.intervals``.
+        "audit_weight_squares",
+        _R,
+        f"CASE WHEN {AUDITED} THEN {SQUARE} END",
+        "The squares of what they stand for",
+        is_condition=False,
+    ),
+    Measure(
+        "audit_error_weight_squares",
+        _R,
+        f"CASE WHEN r.verdict <> '{Verdict.ACCEPT}' AND {AUDITED} THEN {SQUARE} END",
+        "The squares of what the errors stand for",
         is_condition=False,
     ),
 )

@@ -20,6 +20,7 @@ from .looks import SecondLook
 from .metrics import MetricHour, MetricMark, MetricState
 from .polls import Poll
 from .reviews import Correction, Review, ReviewDraft
+from .routes import RouteQuality
 from .shadows import ShadowPolicy, ShadowVerdict
 from .snippets import TextSnippet
 from .weekly import ExportedLabel, ExportedOverride, WeeklyExport
@@ -53,6 +54,7 @@ __all__ = [
     "ResultSeen",
     "Review",
     "ReviewDraft",
+    "RouteQuality",
     "SecondLook",
     "ShadowPolicy",
     "ShadowVerdict",

@@ -11,7 +11,7 @@ from ..metrics.definitions import MEASURES
 
 def _measure_field(name: str) -> models.Field:
     """Weights have six places; everything else is whole."""
-    if name.endswith("_weight"):
+    if "_weight" in name:
         return models.DecimalField(max_digits=24, decimal_places=6, default=0)
     return models.BigIntegerField(default=0)
 

@@ -22,6 +22,7 @@ from rest_framework.exceptions import ValidationError
 
 from cases.clock import db_now
 from cases.errors import CountersignError
+from cases.evaluations import claimed_signals
 from cases.models import Case, CaseEvent, CustomerNoticeSettings, Tenant, User
 from cases.services import intake
 from cases.services.events import Happening
@@ -249,8 +250,8 @@ def payload_of(
     parts = {name: getattr(release, name) for name in ("model", "version", "prompt_version", "retrieval_version")}
     if any(parts.values()):
         body["release"] = {name: value for name, value in parts.items() if value}
-    if draft.signals:
-        body["signals"] = envelopes.varied_signals(draft.signals, dice)
+    if signals := claimed_signals(draft.signals, draft.evaluations):  # What is evaluated here is evaluated anew.
+        body["signals"] = envelopes.varied_signals(signals, dice)
     for item in body.get("evidence", ()):
         if "score" in item:
             item["score"] = envelopes.varied(item["score"], dice)

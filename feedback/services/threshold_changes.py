@@ -19,6 +19,7 @@ from ..advisor.wording import threshold_words
 from ..errors import AdviceOutdated
 from ..models import ThresholdEvidence
 from .advising import Advice, advise, read_groups
+from .staffing_change import of_threshold
 
 
 def locked_policy(policy_id: UUID, version: int, *, actor: User) -> Policy:
@@ -41,12 +42,13 @@ def apply(policy_id: UUID, *, days: int, threshold: float, version: int, actor: 
     one = advice.recommendation
     if not one.acts or one.level.threshold != threshold:
         raise AdviceOutdated("New decisions have changed the advice. Nothing was changed. Look again.")
-    before = policy.auto_approve_above
+    before, staffing = policy.auto_approve_above, of_threshold(policy, one)
     policy.auto_approve_above = threshold
     if policy.new_release_threshold is not None and policy.new_release_threshold < threshold:
         policy.new_release_threshold = threshold  # A new release is never judged more mildly.
     published = publish(policy, actor=actor, reason=f"threshold {threshold_words(threshold)}, as advised: {reason}")
-    return keep(advice, published, ThresholdEvidence.Kind.THRESHOLD, before=before, actor=actor)
+    report = {"staffing": staffing.to_json()} if staffing else {}
+    return keep(advice, published, ThresholdEvidence.Kind.THRESHOLD, before=before, actor=actor, report=report)
 
 
 def keep(

@@ -44,6 +44,11 @@ def with_readers(queues: QuerySet[Queue]) -> QuerySet[Queue]:
     )
 
 
+def with_people(queues: QuerySet[Queue]) -> QuerySet[Queue]:
+    """``queues`` with ``people``: the keys of the reviewers who could take their cases."""
+    return queues.annotate(people=ArraySubquery(staff_for(_OUTER).order_by("pk").values("pk")))
+
+
 def reviewers_of(queue: Queue) -> QuerySet[Reviewer]:
     """The reviewers who could take the cases of ``queue``: active members with the right, the skill and no pause.
 

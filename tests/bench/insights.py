@@ -28,6 +28,8 @@ PAGES = {
     "cases behind a rare number, 4 weeks": "/admin/insights/cases/?tenant=bench&of=sla_miss_rate.above&{month}",
     "drift, one release": "/admin/feedback/driftalert/releases/",
     "maturity, four quarters": "/admin/maturity/",
+    "releases page": "/admin/releases/",
+    "staffing page": "/admin/staffing/",
     "API, every metric, 4 weeks": "/api/v1/metrics/",
     "API, one metric by day, 52 weeks": "/api/v1/metrics/?metric=escalation_rate&group_by=day&{year}",
     "API, percentiles, 52 weeks": "/api/v1/metrics/?metric=average_handling_time&{year}",
@@ -102,7 +104,7 @@ def fill(land, count: int, *, first: int) -> None:
     from cases.models import Case, Content, Draft, Tenant
     from feedback.metrics import rollups
     from feedback.models import Review
-    from feedback.services import reviews
+    from feedback.services import reviews, route_quality
     from feedback.submission import Submission
     from queues.services import claims
     from tests.worlds import FAIR
@@ -167,6 +169,7 @@ def fill(land, count: int, *, first: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
     rollups.rebuild(Tenant.objects.get(pk=world.tenant.pk))
+    route_quality.refresh()
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE feedback_metrichour")
 

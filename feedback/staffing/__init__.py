@@ -1,0 +1,1 @@
+"""Expected work against the people who will be there."""
