@@ -3,7 +3,7 @@
 from django.db import migrations
 
 from approvals import guards, states
-from cases.guards import append_only, by_time, legal_state
+from cases.guards import append_only, by_request, by_time, legal_state
 
 APPEND_ONLY = (
     "approvals_actionpreview",
@@ -29,4 +29,5 @@ class Migration(migrations.Migration):
         guards.EXECUTED_ONCE,
         *map(append_only, APPEND_ONLY),
         by_time("approvals_historicalproposedaction"),
+        by_request("approvals_historicalproposedaction"),
     )

@@ -101,7 +101,7 @@ class Migration(migrations.Migration):
                 ('requests_per_minute', models.PositiveIntegerField(default=600, help_text='How many API requests each token may send in a minute.', validators=[django.core.validators.MinValueValidator(1)])),
                 ('export_customer', models.CharField(choices=[('omit', 'Leave them out'), ('mask', 'Mask them'), ('keep', 'Keep them')], default='omit', help_text='What data sets hold of customers: reference, address and number, in the texts as well.', max_length=4)),
                 ('resume_needs_two', models.BooleanField(default=False, help_text='Automation that was stopped resumes only when a second person confirms it.')),
-                ('four_eyes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('policy', 'Policies'), ('authority', 'Approval authorities and who holds them'), ('action', 'Action types and their impact rules')], max_length=10), blank=True, default=list, help_text='What changes only when a second person with the same right confirms it.', size=None)),
+                ('four_eyes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('policy', 'Policies'), ('authority', 'Approval authorities and who holds them'), ('action', 'Action types and their impact rules'), ('roles', 'Roles that somebody gets'), ('records', 'Keeping less: views of cases, retention periods')], max_length=10), blank=True, default=list, help_text='What changes only when a second person with the same right confirms it.', size=None)),
                 ('second_factor_roles', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('reviewer', 'Reviewer'), ('senior_reviewer', 'Senior reviewer'), ('approver', 'Approver'), ('supervisor', 'Supervisor'), ('compliance', 'Compliance'), ('tenant_admin', 'Tenant admin'), ('integration', 'Integration (service account)')], max_length=20), blank=True, default=list, help_text='Who signs in with a second factor. Whoever has none yet adds one before anything else.', size=None)),
                 ('keep_views', models.CharField(choices=[('none', "Nobody's"), ('others', "Everybody's but those of who holds the case"), ('all', "Everybody's")], default='others', help_text='Whose views of a case and its customer the audit trail keeps, once an hour each.', max_length=6, verbose_name='views of cases')),
                 ('history_user_id', models.UUIDField(null=True)),
@@ -220,7 +220,7 @@ class Migration(migrations.Migration):
                 ('requests_per_minute', models.PositiveIntegerField(default=600, help_text='How many API requests each token may send in a minute.', validators=[django.core.validators.MinValueValidator(1)])),
                 ('export_customer', models.CharField(choices=[('omit', 'Leave them out'), ('mask', 'Mask them'), ('keep', 'Keep them')], default='omit', help_text='What data sets hold of customers: reference, address and number, in the texts as well.', max_length=4)),
                 ('resume_needs_two', models.BooleanField(default=False, help_text='Automation that was stopped resumes only when a second person confirms it.')),
-                ('four_eyes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('policy', 'Policies'), ('authority', 'Approval authorities and who holds them'), ('action', 'Action types and their impact rules')], max_length=10), blank=True, default=list, help_text='What changes only when a second person with the same right confirms it.', size=None)),
+                ('four_eyes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('policy', 'Policies'), ('authority', 'Approval authorities and who holds them'), ('action', 'Action types and their impact rules'), ('roles', 'Roles that somebody gets'), ('records', 'Keeping less: views of cases, retention periods')], max_length=10), blank=True, default=list, help_text='What changes only when a second person with the same right confirms it.', size=None)),
                 ('second_factor_roles', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('reviewer', 'Reviewer'), ('senior_reviewer', 'Senior reviewer'), ('approver', 'Approver'), ('supervisor', 'Supervisor'), ('compliance', 'Compliance'), ('tenant_admin', 'Tenant admin'), ('integration', 'Integration (service account)')], max_length=20), blank=True, default=list, help_text='Who signs in with a second factor. Whoever has none yet adds one before anything else.', size=None)),
                 ('keep_views', models.CharField(choices=[('none', "Nobody's"), ('others', "Everybody's but those of who holds the case"), ('all', "Everybody's")], default='others', help_text='Whose views of a case and its customer the audit trail keeps, once an hour each.', max_length=6, verbose_name='views of cases')),
             ],
@@ -300,7 +300,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': "breaker's alarm",
                 'default_permissions': (),
-                'indexes': [models.Index(fields=['tenant', '-id'], name='breaker_alarm_newest')],
+                'indexes': [models.Index(fields=['tenant', '-id'], name='breaker_alarm_newest'), models.Index(fields=['tenant', '-at', '-id'], name='breaker_alarm_by_time')],
             },
         ),
         migrations.CreateModel(
@@ -369,7 +369,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'default_permissions': (),
-                'indexes': [models.Index(fields=['case', 'id'], name='event_timeline'), models.Index(fields=['tenant', '-at', '-id'], name='event_by_time'), models.Index(fields=['tenant', '-id'], name='event_newest'), models.Index(fields=['actor', '-at', '-id'], name='event_by_person'), models.Index(fields=['tenant', 'kind', '-at', '-id'], name='event_by_kind'), models.Index(condition=models.Q(('subject', ''), _negated=True), fields=['subject', '-at', '-id'], name='event_by_subject'), models.Index(condition=models.Q(('kind__in', ['case.opened', 'case.decided', 'case.audited'])), fields=['tenant', 'xid', 'id'], name='event_by_commit')],
+                'indexes': [models.Index(fields=['case', 'id'], name='event_timeline'), models.Index(fields=['tenant', '-at', '-id'], name='event_by_time'), models.Index(fields=['tenant', '-id'], name='event_newest'), models.Index(fields=['actor', '-at', '-id'], name='event_by_person'), models.Index(fields=['tenant', 'kind', '-at', '-id'], name='event_by_kind'), models.Index(condition=models.Q(('subject', ''), _negated=True), fields=['subject', '-at', '-id'], name='event_by_subject'), models.Index(condition=models.Q(('request_id', ''), _negated=True), fields=['request_id'], name='event_by_request'), models.Index(condition=models.Q(('kind__in', ['case.opened', 'case.decided', 'case.audited'])), fields=['tenant', 'xid', 'id'], name='event_by_commit')],
             },
         ),
         migrations.CreateModel(
@@ -382,6 +382,7 @@ class Migration(migrations.Migration):
                 ('signals', models.JSONField(default=dict)),
                 ('confidence', models.FloatField()),
                 ('contributions', models.JSONField(default=list)),
+                ('evaluations', models.JSONField(default=dict, help_text="Per signal that is evaluated here: what became of it, its value, and the caller's claim.")),
                 ('triggers', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('low_confidence', 'Low confidence'), ('high_stakes', 'High stakes'), ('policy_boundary', 'Close to the edge of the policy'), ('tool_risk', 'A tool failed or its action is risky'), ('user_escalation', 'The customer asked for a person'), ('quality_failure', 'A quality check failed'), ('automation_stopped', 'Automation is stopped'), ('missing_signals', 'A required signal is missing'), ('no_draft', 'There is no draft'), ('rule_failed', 'A rule of the policy failed'), ('unknown_domain', 'The policy does not know the domain'), ('unknown_language', 'The policy does not know the language')], max_length=20), default=list, size=None)),
                 ('route', models.CharField(choices=[('auto_approve', 'Automatic approval'), ('quick_review', 'Quick review'), ('full_investigation', 'Full investigation')], max_length=18)),
                 ('threshold', models.FloatField(help_text='The upper threshold that was applied to it.')),
@@ -403,6 +404,22 @@ class Migration(migrations.Migration):
             model_name='case',
             name='current_draft',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cases.draft'),
+        ),
+        migrations.CreateModel(
+            name='EvaluationCount',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('signal', models.CharField(max_length=30)),
+                ('slot', models.DateTimeField(help_text='Its beginning.')),
+                ('measured', models.PositiveBigIntegerField(default=0)),
+                ('nothing', models.PositiveBigIntegerField(default=0)),
+                ('late', models.PositiveBigIntegerField(default=0)),
+                ('failed', models.PositiveBigIntegerField(default=0)),
+            ],
+            options={
+                'default_permissions': (),
+                'constraints': [models.UniqueConstraint(fields=('slot', 'signal'), name='one_count_per_slot_and_signal')],
+            },
         ),
         migrations.CreateModel(
             name='NoticeChannel',
@@ -600,11 +617,13 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=cases.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('case_days', models.PositiveIntegerField(default=0, help_text='So long after a case is at its end and nothing more happened to it. 0: kept.', verbose_name='texts of cases, days')),
+                ('audit_days', models.PositiveIntegerField(default=0, help_text='What views, refusals, sign-ins and past versions are kept for at least; the owner of the database removes them afterwards by a command. 0: kept; otherwise 183 or more.', verbose_name='audit rows, days')),
                 ('tenant', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='retention_rule', to='cases.tenant')),
             ],
             options={
                 'verbose_name': 'retention period',
                 'default_permissions': (),
+                'constraints': [models.CheckConstraint(condition=models.Q(('audit_days', 0), ('audit_days__gte', 183), _connector='OR'), name='audit_rows_are_kept_half_a_year', violation_error_message='Audit rows are kept for 183 days or more; 0 keeps them.')],
             },
         ),
         migrations.CreateModel(
@@ -681,7 +700,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'default_permissions': (),
-                'indexes': [models.Index(condition=models.Q(('state', 'waiting')), fields=['next_attempt_at'], name='notice_due'), models.Index(condition=models.Q(('state', 'waiting')), fields=['destination', 'id'], name='notice_destination'), models.Index(condition=models.Q(('sent_at__isnull', False)), fields=['destination', 'sent_at'], name='notice_last_sent'), models.Index(fields=['tenant', '-id'], name='notice_newest'), models.Index(condition=models.Q(('state', 'failed')), fields=['id'], name='notice_failed')],
+                'indexes': [models.Index(condition=models.Q(('state', 'waiting')), fields=['next_attempt_at'], name='notice_due'), models.Index(condition=models.Q(('state', 'waiting')), fields=['destination', 'id'], name='notice_destination'), models.Index(condition=models.Q(('sent_at__isnull', False)), fields=['destination', 'sent_at'], name='notice_last_sent'), models.Index(fields=['tenant', '-id'], name='notice_newest'), models.Index(fields=['tenant', '-created_at', '-id'], name='notice_by_time'), models.Index(fields=['subject'], name='notice_by_subject'), models.Index(condition=models.Q(('state', 'failed')), fields=['id'], name='notice_failed')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('user__isnull', False), ('channel__isnull', False), _connector='OR'), name='notices_have_a_recipient')],
             },
         ),
@@ -795,6 +814,7 @@ class Migration(migrations.Migration):
                 ('xid', cases.history.XactIdField()),
                 ('id', models.UUIDField(db_index=True, default=cases.ids.new_id, editable=False)),
                 ('case_days', models.PositiveIntegerField(default=0, help_text='So long after a case is at its end and nothing more happened to it. 0: kept.', verbose_name='texts of cases, days')),
+                ('audit_days', models.PositiveIntegerField(default=0, help_text='What views, refusals, sign-ins and past versions are kept for at least; the owner of the database removes them afterwards by a command. 0: kept; otherwise 183 or more.', verbose_name='audit rows, days')),
                 ('history_user_id', models.UUIDField(null=True)),
                 ('history_change_reason', models.CharField(max_length=200, null=True)),
                 ('history_id', models.BigAutoField(editable=False, primary_key=True, serialize=False)),
@@ -1212,7 +1232,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'default_permissions': (),
-                'indexes': [models.Index(fields=['tenant', '-id'], name='denials_newest'), models.Index(fields=['tenant', '-at', '-id'], name='denials_by_time'), models.Index(fields=['subject'], name='denials_by_subject')],
+                'indexes': [models.Index(fields=['tenant', '-id'], name='denials_newest'), models.Index(fields=['tenant', '-at', '-id'], name='denials_by_time'), models.Index(fields=['subject'], name='denials_by_subject'), models.Index(condition=models.Q(('request_id', ''), _negated=True), fields=['request_id'], name='denials_by_request')],
             },
         ),
         migrations.CreateModel(
@@ -1233,7 +1253,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'view of data',
                 'verbose_name_plural': 'views of data',
                 'default_permissions': (),
-                'indexes': [models.Index(fields=['tenant', '-at', '-id'], name='views_by_time'), models.Index(fields=['actor', '-at', '-id'], name='views_by_person')],
+                'indexes': [models.Index(fields=['tenant', '-at', '-id'], name='views_by_time'), models.Index(fields=['actor', '-at', '-id'], name='views_by_person'), models.Index(condition=models.Q(('request_id', ''), _negated=True), fields=['request_id'], name='views_by_request')],
                 'constraints': [models.UniqueConstraint(fields=('case', 'actor', 'what', 'hour', 'with_customer'), name='a_view_is_kept_once_an_hour')],
             },
         ),
@@ -1377,6 +1397,32 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='AuditRemoval',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('table', models.CharField(max_length=63)),
+                ('rows', models.PositiveIntegerField()),
+                ('period_days', models.PositiveIntegerField(help_text='The retention period that was over, in days.')),
+                ('reason', models.CharField(max_length=200)),
+                ('at', models.DateTimeField()),
+                ('request_id', models.CharField(blank=True, default='', max_length=64)),
+                ('document', models.BinaryField()),
+                ('key_id', models.CharField(max_length=16, verbose_name='key')),
+                ('signature', models.BinaryField()),
+                ('xid', cases.history.XactIdField()),
+                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('seal', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='removals', to='cases.seal')),
+                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='audit_removals', to='cases.tenant')),
+            ],
+            options={
+                'verbose_name': 'removal of old audit rows',
+                'verbose_name_plural': 'removals of old audit rows',
+                'default_permissions': (),
+                'indexes': [models.Index(fields=['tenant', '-at', '-id'], name='removals_by_time')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('rows__gt', 0)), name='removals_took_something')],
+            },
+        ),
+        migrations.CreateModel(
             name='TenantGroupPermission',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -1459,7 +1505,7 @@ class Migration(migrations.Migration):
             name='AccessEvent',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('signed_in', 'Signed in'), ('signed_out', 'Signed out'), ('locked', 'Locked out after too many wrong tries'), ('unlocked', 'Lock taken away'), ('factor_added', 'Second factor added'), ('factor_removed', 'Second factor taken away by its owner'), ('factor_reset', 'Second factor reset by an admin'), ('codes_made', 'Backup codes made'), ('code_used', 'Backup code used'), ('sessions_ended', 'Signed out everywhere'), ('identity_linked', 'Linked to the identity provider')], max_length=16)),
+                ('kind', models.CharField(choices=[('signed_in', 'Signed in'), ('signed_out', 'Signed out'), ('failed', 'Sign-in failed'), ('locked', 'Locked out after too many wrong tries'), ('unlocked', 'Lock taken away'), ('factor_added', 'Second factor added'), ('factor_removed', 'Second factor taken away by its owner'), ('factor_reset', 'Second factor reset by an admin'), ('codes_made', 'Backup codes made'), ('code_used', 'Backup code used'), ('sessions_ended', 'Signed out everywhere'), ('identity_linked', 'Linked to the identity provider')], max_length=16)),
                 ('at', models.DateTimeField()),
                 ('way', models.CharField(blank=True, default='', help_text='By what: password, code, backup code, provider.', max_length=40)),
                 ('address', models.GenericIPAddressField(null=True)),
@@ -1472,7 +1518,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'sign-in event',
                 'default_permissions': (),
-                'indexes': [models.Index(fields=['user', '-id'], name='access_newest')],
+                'indexes': [models.Index(fields=['user', '-id'], name='access_newest'), models.Index(fields=['-at', '-id'], name='access_by_time'), models.Index(fields=['user', '-at', '-id'], name='access_by_person'), models.Index(condition=models.Q(('request_id', ''), _negated=True), fields=['request_id'], name='access_by_request')],
             },
         ),
         migrations.CreateModel(

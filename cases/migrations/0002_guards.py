@@ -3,7 +3,7 @@
 from django.db import migrations
 
 from cases import states
-from cases.guards import append_only, by_time, erased_stays_erased, legal_state, second_person
+from cases.guards import append_only, by_request, by_time, erased_stays_erased, legal_state, second_person
 
 APPEND_ONLY = (
     "cases_draft",
@@ -40,6 +40,7 @@ APPEND_ONLY = (
     "cases_erasurereceipt",
     "cases_historicallegalhold",
     "cases_historicalretentionrule",
+    "cases_auditremoval",
 )
 
 
@@ -52,4 +53,5 @@ class Migration(migrations.Migration):
         second_person("cases_changeanswer", "cases_changerequest"),
         erased_stays_erased("cases_content", "cases_case"),
         by_time("cases_historicalcase"),
+        by_request("cases_historicalcase"),
     )

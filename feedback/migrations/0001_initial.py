@@ -170,6 +170,44 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='DriftAlert',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('metric', models.CharField(choices=[('escalation_rate', 'Escalation rate'), ('rejection_rate', 'Rejection rate'), ('override_rate', 'Override rate'), ('automatic_approval_error', 'Error of automatic approvals'), ('average_handling_time', 'Handling time'), ('reviewer_edit_distance', 'Edit distance'), ('user_satisfaction', 'Satisfaction')], max_length=30)),
+                ('at', models.DateTimeField()),
+                ('before', models.FloatField()),
+                ('after', models.FloatField()),
+                ('change', models.FloatField(help_text='At equal traffic.')),
+                ('low', models.FloatField()),
+                ('high', models.FloatField()),
+                ('p', models.FloatField()),
+                ('n_before', models.PositiveIntegerField()),
+                ('n_after', models.PositiveIntegerField()),
+                ('report', models.JSONField()),
+                ('xid', cases.history.XactIdField()),
+                ('release', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='drift_alerts', to='cases.release')),
+                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cases.tenant')),
+            ],
+            options={
+                'verbose_name': 'drift alert',
+                'default_permissions': (),
+                'indexes': [models.Index(fields=['tenant', '-id'], name='drift_alert_newest')],
+                'constraints': [models.UniqueConstraint(fields=('release', 'metric'), name='one_drift_alert_per_metric')],
+            },
+        ),
+        migrations.CreateModel(
+            name='DriftLook',
+            fields=[
+                ('release', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='drift_look', serialize=False, to='cases.release')),
+                ('looked_at', models.DateTimeField()),
+                ('report', models.JSONField(default=dict)),
+                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cases.tenant')),
+            ],
+            options={
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
             name='EvidencePack',
             fields=[
                 ('id', models.UUIDField(default=cases.ids.new_id, editable=False, primary_key=True, serialize=False)),
@@ -177,6 +215,7 @@ class Migration(migrations.Migration):
                 ('until', models.DateTimeField()),
                 ('zone', models.CharField(max_length=60)),
                 ('seed', models.CharField(help_text='By which its sample cases are drawn.', max_length=32)),
+                ('sampled', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), help_text='The cases that are told of in it; None: not known yet.', null=True, size=None)),
                 ('rights', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), help_text='What it takes to read it, by the sections that are in it.', size=None)),
                 ('state', django_fsm.FSMField(choices=[('queued', 'Waiting for a worker'), ('running', 'Running'), ('ready', 'Ready'), ('failed', 'Failed'), ('cancelled', 'Cancelled'), ('expired', 'File removed')], default='queued', max_length=9, protected=True)),
                 ('requested_at', models.DateTimeField(help_text='Nothing counts that came later.')),
@@ -188,6 +227,7 @@ class Migration(migrations.Migration):
                 ('lease', models.UUIDField(help_text='Whose it is: each start makes another.', null=True)),
                 ('leased_until', models.DateTimeField(null=True)),
                 ('attempts', models.PositiveSmallIntegerField(default=0, help_text='Starts in a row that finished no section.')),
+                ('begun_anew', models.PositiveSmallIntegerField(default=0, help_text='How often what was written was thrown away.')),
                 ('error', models.CharField(blank=True, default='', max_length=300)),
                 ('file_key', models.CharField(blank=True, default='', max_length=200)),
                 ('file_name', models.CharField(blank=True, default='', max_length=200)),
@@ -550,6 +590,8 @@ class Migration(migrations.Migration):
                 ('audit_errors', models.BigIntegerField(default=0)),
                 ('audit_weight', models.DecimalField(decimal_places=6, default=0, max_digits=24)),
                 ('audit_error_weight', models.DecimalField(decimal_places=6, default=0, max_digits=24)),
+                ('audit_weight_squares', models.DecimalField(decimal_places=6, default=0, max_digits=24)),
+                ('audit_error_weight_squares', models.DecimalField(decimal_places=6, default=0, max_digits=24)),
                 ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cases.tenant')),
             ],
             options={
@@ -736,6 +778,27 @@ class Migration(migrations.Migration):
             options={
                 'default_permissions': (),
                 'constraints': [models.UniqueConstraint(fields=('case', 'reviewer'), name='one_review_draft_per_person')],
+            },
+        ),
+        migrations.CreateModel(
+            name='RouteQuality',
+            fields=[
+                ('id', models.UUIDField(default=cases.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('domain', models.CharField(max_length=50)),
+                ('n', models.BigIntegerField(help_text='drafts that people looked at')),
+                ('errors', models.BigIntegerField(help_text='those that they did not accept as they were')),
+                ('w', models.DecimalField(decimal_places=6, help_text='what they stand for', max_digits=24)),
+                ('w2', models.DecimalField(decimal_places=6, max_digits=24)),
+                ('we', models.DecimalField(decimal_places=6, max_digits=24)),
+                ('w2e', models.DecimalField(decimal_places=6, max_digits=24)),
+                ('counted_at', models.DateTimeField()),
+                ('release', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cases.release')),
+                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cases.tenant')),
+            ],
+            options={
+                'verbose_name_plural': 'route qualities',
+                'default_permissions': (),
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'domain', 'release'), name='one_quality_per_domain_and_release')],
             },
         ),
         migrations.CreateModel(

@@ -26,6 +26,7 @@ APPEND_ONLY = (
     "feedback_thresholdevidence",
     "feedback_firstopinion",
     "feedback_historicalblindfirstpolicy",
+    "feedback_driftalert",
 )
 
 
