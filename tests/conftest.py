@@ -57,7 +57,7 @@ def flush_past_the_guards(operations: DatabaseOperations, sql_list: list[str]) -
 
 def pytest_configure() -> None:
     """Passwords that are quick to check: what is slow on purpose in production would be paid at every sign-in here."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -158,7 +158,6 @@ def test_an_address_links_only_where_the_installation_says_so_and_the_provider_v
 
 
 def test_a_second_factor_here_is_asked_for_unless_the_provider_vouches_for_one(world, provider, settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     world.reviewer.set_password(PASSWORD)
     world.reviewer.save()
     device = enrolled(signed_in(world.reviewer), world.reviewer)
