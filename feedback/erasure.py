@@ -11,7 +11,7 @@ from cases.models import CaseEvent, Content, User
 from cases.services.erasure import Part, Scope
 from cases.states import OPEN
 
-from .models import Challenge, Export, ExportedOverride, PlantedChallenge, Push, Review, WeeklyExport
+from .models import Challenge, Dwell, Export, ExportedOverride, PlantedChallenge, Push, Review, WeeklyExport
 from .services.export_files import storage
 from .services.export_runs import begin_again, selection_of
 from .services.exports import locked as locked_export
@@ -37,7 +37,7 @@ def found(scope: Scope) -> Part:
         is_on_its_way=any(week.leased_until and week.leased_until > now for week in weeks)
         or Push.objects.filter(export__in=exports, state=Push.State.WAITING, leased_until__gt=now).exists(),
         to_act_on=[*_fetched(scope, exports, weeks), *_pushed(exports), *_given(planted.count())],
-        carry_out=partial(_carry_out, stored, [week.pk for week in weeks], challenges),
+        carry_out=partial(_carry_out, scope.case_ids, stored, [week.pk for week in weeks], challenges),
     )
 
 
@@ -74,8 +74,14 @@ def _given(count: int) -> Iterator[dict[str, Any]]:
 
 
 def _carry_out(
-    exports: Sequence[UUID], weeks: Sequence[UUID], challenges: Sequence[Challenge], actor: User, at: datetime
+    case_ids: Sequence[UUID],
+    exports: Sequence[UUID],
+    weeks: Sequence[UUID],
+    challenges: Sequence[Challenge],
+    actor: User,
+    at: datetime,
 ) -> None:
+    Dwell.objects.filter(case__in=case_ids).delete()
     for challenge in challenges:
         challenge.body, challenge.slots, challenge.right_answer = {}, {}, ""
         challenge.must_contain, challenge.must_not_contain, challenge.is_active = [], [], False

@@ -1,7 +1,13 @@
 """The doors of feedback in the admin: reviews and the page where cases are decided, labels, and exports."""
 
 from .challenge_results import ChallengeResultAdmin, PlantedChallengeAdmin
-from .challenges import BlindFirstPolicyAdmin, ChallengeAdmin, ChallengePolicyAdmin, FrictionCapAdmin
+from .challenges import (
+    BlindFirstPolicyAdmin,
+    ChallengeAdmin,
+    ChallengePolicyAdmin,
+    DwellPolicyAdmin,
+    FrictionCapAdmin,
+)
 from .corrections import CorrectionAdmin
 from .evidence import EvidencePackAdmin
 from .exports import ExportAdmin, PushAdmin, PushTargetAdmin
@@ -19,6 +25,7 @@ __all__ = [
     "ChallengePolicyAdmin",
     "ChallengeResultAdmin",
     "CorrectionAdmin",
+    "DwellPolicyAdmin",
     "EvidencePackAdmin",
     "ExportAdmin",
     "FrictionCapAdmin",

@@ -10,6 +10,7 @@ from .challenges import (
     ResultSeen,
     TrainingAlert,
 )
+from .dwell import Dwell, DwellPolicy
 from .evidence import EvidencePack
 from .exports import Dataset, DatasetVersion, Export, Push, PushTarget
 from .firsts import BlindFirstPolicy, FirstOpinion
@@ -33,6 +34,8 @@ __all__ = [
     "CorrectionLabel",
     "Dataset",
     "DatasetVersion",
+    "Dwell",
+    "DwellPolicy",
     "EvidencePack",
     "Export",
     "ExportedLabel",

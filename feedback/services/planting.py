@@ -81,7 +81,7 @@ def draw(case: Case, person: User, *, now: datetime, lot: float | None = None) -
     if lot >= rates.highest:
         return None
     tenant = case.tenant
-    if lot >= chance(rates, record_of(person, tenant, now), now) or not friction.share_left(person, tenant):
+    if lot >= chance(rates, record_of(person, tenant, now), now) or friction.is_used_up(person, tenant):
         return None
     seconds = secrets.SystemRandom().uniform(*DELAYS)
     plan = ChallengePlan(tenant=tenant, person=person, domain=case.domain, due_at=now + timedelta(seconds=seconds))
@@ -148,13 +148,14 @@ def open_due(*, within: timedelta = PERIOD) -> int:
 
 @transaction.atomic
 def open_plan(plan_id: UUID) -> PlantedChallenge | None:
-    """Let the challenge come in; None where the person does not work now or nothing fits. The plan is over then."""
+    """Let the challenge come in; None where the person does not work now, has had their share of such work meanwhile,
+    or nothing fits. The plan is over then."""
     plan = ChallengePlan.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=plan_id).first()
     if plan is None:
         return None
     fitness = fitness_of(plan.person, plan.tenant)
     planted = None
-    if fitness is not None and fitness.is_working:
+    if fitness is not None and fitness.is_working and friction.has_room(plan.person, plan.tenant):
         planted = plant(plan.person, plan.tenant, plan.domain, fitness)
     plan.delete()
     return planted
