@@ -90,6 +90,23 @@ def deadline_like(wanted_by: datetime, opened_at: datetime, now: datetime) -> st
     return due.isoformat().replace("+00:00", "Z")
 
 
+def attachments_like(attachments: Sequence[Mapping[str, Any]], dice: random.Random) -> list[dict[str, Any]]:
+    """So many files of the same kinds, in the same places, under names and digests of which there are no files."""
+    return [
+        dict(one) | {"url": _other_file(str(one["url"]), dice), "sha256": "".join(dice.choice(_HEX) for _ in range(64))}
+        for one in attachments
+    ]
+
+
+def _other_file(url: str, dice: random.Random) -> str:
+    folder, slash, name = url.rpartition("/")
+    stem, dot, ending = name.partition(".")
+    made = same_shape(stem, dice)
+    if made == stem:
+        made = "".join(dice.choice(_HEX) for _ in range(max(8, len(stem))))
+    return f"{folder}{slash}{made}{dot}{ending}"
+
+
 def customer_like(customer: Mapping[str, Any], dice: random.Random, *, with_address: bool) -> dict[str, Any]:
     """A customer with the same things said of them."""
     made = {}

@@ -27,7 +27,7 @@ from .challenge_forms import ChallengeForm, rows_of
 
 RIGHT = "manage_challenges"
 _WHAT = ("user_question", "messages", "model_draft", "model_decision", "reasoning")
-_BESIDE = ("evidence", "policies", "tool_results", "customer", "kind", "language", "risk_level")
+_BESIDE = ("evidence", "policies", "tool_results", "attachments", "customer", "kind", "language", "risk_level")
 _JUDGED = ("right_verdicts", "right_decision", "must_contain", "must_not_contain", "right_answer", "least_similarity")
 
 
