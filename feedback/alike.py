@@ -96,7 +96,7 @@ def words_of(question: str) -> list[str]:
     return sorted(known, key=len, reverse=True)[:WORDS]
 
 
-def neighbours_of(case: Case, reader: User, clock: Callable[[datetime], str]) -> Neighbours:
+def neighbours_of(case: Case, clock: Callable[[datetime], str], *, reader: User | None = None) -> Neighbours:
     """What stands beside ``case``, newest or most alike first, without the cases of which ``reader`` may not see the
     outcome. ``clock`` words an instant for them."""
     words = words_of(case.content.text.get("user_question") or "")
@@ -118,8 +118,10 @@ def neighbours_of(case: Case, reader: User, clock: Callable[[datetime], str]) ->
     with connection.cursor() as cursor:
         cursor.execute(_BESIDE, values)
         rows = cursor.fetchall()
-    if hidden := set(Case.objects.filter(veiled(reader), pk__in=[row[2] for row in rows]).values_list("pk", flat=True)):
-        rows = [row for row in rows if row[2] not in hidden]
+    if rows and reader is not None:
+        hidden = Case.objects.filter(veiled(reader), pk__in=[row[2] for row in rows])
+        keys = set(hidden.values_list("pk", flat=True))
+        rows = [row for row in rows if row[2] not in keys]
     theirs = [_beside(row, clock) for row in sorted(rows, key=lambda row: row[2], reverse=True) if row[0] == "theirs"]
     alike = [_beside(row, clock) for row in sorted(rows, key=lambda row: (-row[1], row[2])) if row[0] == "alike"]
     return Neighbours(theirs, alike)

@@ -319,7 +319,7 @@ class Page:
     @cached_property
     def beside(self) -> Neighbours:
         """The same customer's other cases, and decided ones about the same things."""
-        return neighbours_of(self.case, self.user, self.clock)
+        return neighbours_of(self.case, self.clock, reader=self.user)
 
     # --- what became of it ----------------------------------------------------------------------------------------
 

@@ -75,7 +75,7 @@ def test_no_page_or_list_tells_a_possible_second_reviewer_what_was_decided(world
     (action,) = world.case.actions.all()
     at = reverse("admin:approvals_proposedaction_change", args=[action.pk])
     assert client.get(at).status_code == 302 and not actions_visible_to(world.senior).exists()
-    assert not neighbours_of(Case.objects.with_text().get(pk=other.pk), world.senior, str).alike
+    assert not neighbours_of(Case.objects.with_text().get(pk=other.pk), str, reader=world.senior).alike
 
 
 def test_the_api_shows_them_a_case_under_review_and_its_caller_the_outcome(world):
