@@ -87,7 +87,11 @@ class Past:
 
     @property
     def reviews(self) -> list[PastReview]:
-        return [self._review(review) for review in self._reviews]
+        """Without the votes that whoever settles them sees side by side."""
+        return [self._review(review) for review in self._reviews if not self._is_side(review)]
+
+    def _is_side(self, review: Review) -> bool:
+        return review.kind == Review.Kind.VOTE and review.poll.closed_at is None and review.reviewer_id != self.user.pk
 
     def _review(self, review: Review) -> PastReview:
         text = review.content.text

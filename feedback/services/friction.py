@@ -56,8 +56,13 @@ class Friction:
         return self.challenges + self.votes + self.looks + self.firsts
 
     @property
+    def among(self) -> int:
+        """Of how many the share is: somebody with few cases is looked at as if they had more."""
+        return max(self.cases, FEW)
+
+    @property
     def share(self) -> float:
-        return self.taken / max(self.cases, FEW)
+        return self.taken / self.among
 
     @property
     def percent_taken(self) -> int:
@@ -66,7 +71,7 @@ class Friction:
     @property
     def is_beyond(self) -> bool:
         """More than is stated: demanded votes alone can do that, or a cap that was lowered since."""
-        return 100 * self.taken > self.percent * max(self.cases, FEW)
+        return 100 * self.taken > self.percent * self.among
 
     @property
     def left(self) -> float:
