@@ -51,6 +51,11 @@ WITH theirs AS (
     FROM cases_case other
     WHERE other.tenant_id = %(tenant)s AND other.domain = %(domain)s AND other.state IN ('approved', 'rejected')
         AND other.purpose = 'real' AND other.id <> %(case)s
+        -- What a challenge was made of would stand beside it word for word, with what is right.
+        AND NOT EXISTS (
+            SELECT FROM feedback_plantedchallenge made JOIN feedback_challenge gold ON gold.id = made.challenge_id
+            WHERE made.case_id = %(case)s AND gold.source_id = other.id
+        )
     ORDER BY other.id DESC
     LIMIT %(looked_at)s
 ), alike AS (

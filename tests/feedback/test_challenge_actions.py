@@ -13,6 +13,7 @@ from cases.models import Case, CaseEvent, Delivery, WebhookEndpoint
 from cases.models.people import system_actor
 from cases.states import State
 from config.invariants import broken
+from feedback.alike import neighbours_of
 from feedback.models import Challenge, PlantedChallenge
 from feedback.services import challenges, planting
 from queues.services.fitness import fitness_of
@@ -99,6 +100,15 @@ def test_it_is_previewed_and_signed_like_any_other_and_never_reaches_an_executor
     assert Case.objects.get(pk=planted.pk).state == State.APPROVED and Case.objects.get(pk=planted.pk).open_actions == 0
     assert Till.count("execute") == 0 and not Execution.objects.exists()
     assert list(broken()) == []
+
+
+def test_the_case_that_it_was_made_of_does_not_stand_beside_it(world):
+    planted = planted_with_action(world)
+    source = planted.challenge.source
+    case = Case.objects.with_text().get(pk=planted.pk)
+    assert source.pk not in {row.id for row in neighbours_of(case, str).alike}
+    other = world.submit(user_question=ASKS)
+    assert source.pk in {row.id for row in neighbours_of(Case.objects.with_text().get(pk=other.pk), str).alike}
 
 
 def test_it_is_delivered_to_nobody_and_no_service_account_sees_it(world, desk):
