@@ -12,23 +12,26 @@ from typing import Any
 
 from .slots import shaped
 
+NEAREST = 4  # gaps of a sequence, from its newest number down
 SPREAD = 0.03  # of a signal, around the real one
 _HEX = "0123456789abcdef"
 
 
 def like_recent(names: Sequence[str], dice: random.Random) -> str:
-    """A further external id in the manner of these, the newest first: the next of a sequence, or one of the shape.
+    """A further external id in the manner of these, the newest first: of a sequence a number that it has lately left
+    out, or its next where it leaves out none; otherwise one of the shape. Of names without a digit it makes none.
 
-    Of names without a digit it makes none.
+    The next number would soon be a real case's, and a made-up one has to give way to that and be left without a name.
     """
     name = names[0] if names else ""
     if not (last := _last_number(name)):
         return ""
     numbers = _in_sequence(name, names)
     if len(numbers) > 2:
-        gaps = sorted(abs(one - other) for one, other in pairwise(numbers))
-        following = max(numbers) + dice.randint(1, max(1, round(1.5 * gaps[len(gaps) // 2])))
-        return f"{name[: last.start()]}{str(following).zfill(len(last[0]))}{name[last.end() :]}"
+        known = sorted(set(numbers), reverse=True)
+        left_out = [(low + 1, high - 1) for high, low in pairwise(known) if high - low > 1][:NEAREST]
+        made = dice.randint(*dice.choice(left_out)) if left_out else known[0] + 1
+        return f"{name[: last.start()]}{str(made).zfill(len(last[0]))}{name[last.end() :]}"
     return same_shape(name, dice)
 
 
