@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -29,6 +30,7 @@ from cases.rights import rights_of
 from cases.services.data_views import keep_view
 from cases.services.second_factor import signed_in_at
 from cases.untrusted import shown
+from cases.veil import veiled
 
 from .admin_forms import DeedForm, EditForm
 from .admin_inbox import InboxPages
@@ -226,6 +228,9 @@ class ProposedActionAdmin(InboxPages, ReconcilePages, ActionPages, ReadOnlyAdmin
     sortable_by = ()
     paginator = BoundedPaginator
     change_list_template = "admin/approvals/action/change_list.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ProposedAction]:
+        return super().get_queryset(request).exclude(veiled(request.user, "case"))
 
     @admin.display(description="Action")
     def named(self, action: ProposedAction) -> SafeString:

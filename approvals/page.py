@@ -14,6 +14,7 @@ from cases.models import User
 from cases.outcome import final_answer
 from cases.presentation import masked
 from cases.rights import HeldRights
+from cases.veil import veiled
 from cases.vocabulary import Risk
 
 from . import wording
@@ -184,7 +185,8 @@ class ActionPage:
         return self._newest(ProposedAction.objects.filter(action_type=self.action.action_type_id))
 
     def _newest(self, actions: QuerySet[ProposedAction]) -> list[ProposedAction]:
-        others = actions.filter(tenant=self.action.tenant_id).exclude(pk=self.action.pk).select_related("action_type")
+        others = actions.filter(tenant=self.action.tenant_id).exclude(pk=self.action.pk)
+        others = others.exclude(veiled(self.user, "case")).select_related("action_type")
         return list(others.order_by("-id")[:HISTORY])
 
     # --- what it was before, and what came of it ---------------------------------------------------------------------

@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 
 from cases.models import Case, User
 from cases.permissions import Rights, tenants_of
+from cases.veil import veiled
 
 from .models import ProposedAction
 
@@ -17,10 +18,11 @@ CONTENT, CUSTOMER = "content", "customer"
 def actions_visible_to(actor: User, actions: QuerySet[ProposedAction] | None = None) -> QuerySet[ProposedAction]:
     """The actions that ``actor`` may see: those of the tenants whose cases they see, as ``permissions.visible_to``.
 
-    A service account never sees that of a challenge or a probe.
+    A service account never sees that of a challenge or a probe. Nobody sees that of a case whose outcome is kept from
+    them: where it stands would tell.
     """
     actions = ProposedAction.objects.all() if actions is None else actions
-    actions = actions.filter(tenant__in=tenants_of(actor))
+    actions = actions.filter(tenant__in=tenants_of(actor)).exclude(veiled(actor, "case"))
     if actor.is_service:
         actions = actions.filter(Q(case=None) | Q(case__purpose=Case.Purpose.REAL))
     return actions

@@ -16,6 +16,10 @@ from .outcome import is_final, outcome_document, public_state
 from .permissions import Rights, fields_visible_to
 from .services.intake import Receipt
 from .services.meanwhile import message_of, promise_for, told_meanwhile
+from .states import State
+from .veil import veiled_among
+
+_VEIL = {"state": State.PENDING_REVIEW.value, "outcome": None, "actions": []}
 
 FAULT_WORDS = {Status.LATE: "its evaluator was late", Status.FAILED: "its evaluator failed"}
 
@@ -54,9 +58,12 @@ def receipt_document(receipt: Receipt) -> dict[str, Any]:
 
 
 def case_documents(cases: Sequence[Case], actor: User) -> list[dict[str, Any]]:
-    """These cases as they are now. An outcome is hidden until it is final (see ``outcome``)."""
+    """These cases as they are now. An outcome is hidden until it is final (see ``outcome``), and from whom it is
+    veiled: for them the case is under review."""
     now, details, rights = db_now(), details_of(cases, actor), Rights(actor)
-    return [_case_document(case, rights, now, details[case.pk]) for case in cases]
+    hidden = veiled_among(cases, actor)
+    documents = {case.pk: _case_document(case, rights, now, details[case.pk]) for case in cases}
+    return [document | _VEIL if key in hidden else document for key, document in documents.items()]
 
 
 def _case_document(case: Case, rights: Rights, now: datetime, details: dict[str, Any]) -> dict[str, Any]:

@@ -96,6 +96,12 @@ INVARIANTS = (
            JOIN cases_caseevent e ON e.id = v.event_id JOIN cases_case c ON c.id = e.case_id
            WHERE c.purpose <> 'real'""",
     ),
+    Invariant(
+        "No action of a challenge or a probe was sent to an executor",
+        """SELECT a.id FROM approvals_execution x
+           JOIN approvals_proposedaction a ON a.id = x.action_id JOIN cases_case c ON c.id = a.case_id
+           WHERE c.purpose <> 'real'""",
+    ),
     Invariant("An override that a weekly export should hold went out with one", MISSED),
 )
 

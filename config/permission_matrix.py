@@ -172,6 +172,7 @@ OWN_PAGES: dict[str, tuple[str, str]] = {
     "feedback_review_take": ("POST", WORKER),
     "feedback_review_decide": ("POST", WORKER),
     "feedback_review_undo": ("POST", WORKER),
+    "feedback_review_dwell": ("POST", WORKER),
     "feedback_review_keep": ("POST", WORKER),
     "feedback_review_save_filter": ("POST", "view_review"),
     "feedback_review_forget_filter": ("POST", ANYBODY),

@@ -303,6 +303,9 @@ CASE_DETAIL_PROVIDERS = [
     "approvals.details.case_details",
     "feedback.details.case_details",
 ]
+ACTION_STAND_INS = "feedback.services.planting.preview_of"
+FRICTION_CAP = "feedback.services.friction.is_used_up"
+CASE_OUTCOME_VEILS = ["feedback.services.looks.cases_veiled_from"]
 # In this order: a case's action is stored before its queue is chosen, since its authority has a say in that.
 # Shadow policies judge before anything follows from a case, by the facts that triage had.
 CASE_EVENT_HANDLERS = [

@@ -12,8 +12,9 @@ from uuid import UUID
 from django.db import connection
 
 from cases.ids import to_wire
-from cases.models import Case
+from cases.models import Case, User
 from cases.states import State
+from cases.veil import veiled
 from cases.vocabulary import Verdict
 
 LOOKED_AT = 300  # the latest decided cases of the domain, among which the most alike are found
@@ -50,6 +51,11 @@ WITH theirs AS (
     FROM cases_case other
     WHERE other.tenant_id = %(tenant)s AND other.domain = %(domain)s AND other.state IN ('approved', 'rejected')
         AND other.purpose = 'real' AND other.id <> %(case)s
+        -- What a challenge was made of would stand beside it word for word, with what is right.
+        AND NOT EXISTS (
+            SELECT FROM feedback_plantedchallenge made JOIN feedback_challenge gold ON gold.id = made.challenge_id
+            WHERE made.case_id = %(case)s AND gold.source_id = other.id
+        )
     ORDER BY other.id DESC
     LIMIT %(looked_at)s
 ), alike AS (
@@ -95,8 +101,9 @@ def words_of(question: str) -> list[str]:
     return sorted(known, key=len, reverse=True)[:WORDS]
 
 
-def neighbours_of(case: Case, clock: Callable[[datetime], str]) -> Neighbours:
-    """What stands beside ``case``, newest or most alike first. ``clock`` words an instant for the reader."""
+def neighbours_of(case: Case, clock: Callable[[datetime], str], *, reader: User | None = None) -> Neighbours:
+    """What stands beside ``case``, newest or most alike first, without the cases of which ``reader`` may not see the
+    outcome. ``clock`` words an instant for them."""
     words = words_of(case.content.text.get("user_question") or "")
     customer = case.content.customer_key
     if not words and customer is None:
@@ -116,6 +123,10 @@ def neighbours_of(case: Case, clock: Callable[[datetime], str]) -> Neighbours:
     with connection.cursor() as cursor:
         cursor.execute(_BESIDE, values)
         rows = cursor.fetchall()
+    if rows and reader is not None:
+        hidden = Case.objects.filter(veiled(reader), pk__in=[row[2] for row in rows])
+        keys = set(hidden.values_list("pk", flat=True))
+        rows = [row for row in rows if row[2] not in keys]
     theirs = [_beside(row, clock) for row in sorted(rows, key=lambda row: row[2], reverse=True) if row[0] == "theirs"]
     alike = [_beside(row, clock) for row in sorted(rows, key=lambda row: (-row[1], row[2])) if row[0] == "alike"]
     return Neighbours(theirs, alike)

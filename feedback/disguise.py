@@ -37,7 +37,20 @@ _PERSON = re.compile(
 _NO_NAMES = frozenset({"team", "there", "all", "sir", "madam", "support", "customer", "everyone", "again", "folks"})
 _OURS = ("evidence", "policies", "model_draft", "reasoning", "model_decision")
 _KEYS_KEPT = frozenset(
-    {"role", "tool", "status", "locale", "time_zone", "document_id", "policy_id", "at", "url"}
+    {
+        "action",
+        "amount",
+        "currency",
+        "role",
+        "tool",
+        "status",
+        "locale",
+        "time_zone",
+        "document_id",
+        "policy_id",
+        "at",
+        "url",
+    }
     | {"domain", "kind", "language", "risk_level", "tags", "triggers"}
 )
 
@@ -54,9 +67,8 @@ ENVELOPE = (
     "resume_token",
     "sla_deadline",
     "tags",
-    "attachments",
-    "proposed_action",
 )
+_THEIRS_ALONE = ("attachments",)  # Files of the customer; planting gives a case such as its domain's cases have.
 
 
 @dataclass
@@ -76,12 +88,11 @@ class _Found:
 
 
 def disguise(body: Mapping[str, Any], *, opened: datetime) -> tuple[dict[str, Any], dict[str, str]]:
-    """An intake's body as a template and the definitions of its slots; ``opened`` is when the case came in.
-
-    The envelope is left out, and so is a proposed action: a challenge never runs anything.
-    """
+    """An intake's body as a template and the definitions of its slots; ``opened`` is when the case came in. The
+    envelope is left out, and so are the customer's files."""
     found = _Found(opened)
-    kept = {name: value for name, value in body.items() if name not in ENVELOPE and value not in (None, "", [], {})}
+    left_out = (*ENVELOPE, *_THEIRS_ALONE)
+    kept = {name: value for name, value in body.items() if name not in left_out and value not in (None, "", [], {})}
     theirs = {name: value for name, value in kept.items() if name not in _OURS}
     house = " ".join(_texts({name: kept[name] for name in ("evidence", "policies") if name in kept}))
     for text in _texts(theirs):
@@ -178,6 +189,8 @@ def _replaced(value: Any, found: _Found, key: str = "") -> Any:
         return value
     if key == "at":
         return _at(value, found.opened)
+    if key == "amount":
+        return found.words.get(value, value)  # The one of the text, where that says it alike.
     return value if key in _KEYS_KEPT else _with_slots(value, found.words)
 
 

@@ -78,7 +78,17 @@ LOOKED_AT = 50  # of a person's last reviews
 FEW = 20  # Somebody with fewer is looked at as if they had so many: the first cases of a new colleague are no sample.
 
 
+def _among(cases: int) -> int:
+    """Of how many reviews the share is, once there is one more."""
+    return min(max(cases + 1, FEW), LOOKED_AT)
+
+
 def share_left(taken: int, cases: int, percent: float) -> float:
     """What is left of the stated share, in [0, 1], once one more of the last ``cases`` is taken; below 0 where that
     would be too much."""
-    return percent / 100 - (taken + 1) / max(cases + 1, FEW)
+    return percent / 100 - (taken + 1) / _among(cases)
+
+
+def has_room(taken: int, cases: int, percent: float) -> bool:
+    """Whether one more keeps within the stated share, to the last one."""
+    return 100 * (taken + 1) <= percent * _among(cases)

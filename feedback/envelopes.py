@@ -12,23 +12,26 @@ from typing import Any
 
 from .slots import shaped
 
+NEAREST = 4  # gaps of a sequence, from its newest number down
 SPREAD = 0.03  # of a signal, around the real one
 _HEX = "0123456789abcdef"
 
 
 def like_recent(names: Sequence[str], dice: random.Random) -> str:
-    """A further external id in the manner of these, the newest first: the next of a sequence, or one of the shape.
+    """A further external id in the manner of these, the newest first: of a sequence a number that it has lately left
+    out, or its next where it leaves out none; otherwise one of the shape. Of names without a digit it makes none.
 
-    Of names without a digit it makes none.
+    The next number would soon be a real case's, and a made-up one has to give way to that and be left without a name.
     """
     name = names[0] if names else ""
     if not (last := _last_number(name)):
         return ""
     numbers = _in_sequence(name, names)
     if len(numbers) > 2:
-        gaps = sorted(abs(one - other) for one, other in pairwise(numbers))
-        following = max(numbers) + dice.randint(1, max(1, round(1.5 * gaps[len(gaps) // 2])))
-        return f"{name[: last.start()]}{str(following).zfill(len(last[0]))}{name[last.end() :]}"
+        known = sorted(set(numbers), reverse=True)
+        left_out = [(low + 1, high - 1) for high, low in pairwise(known) if high - low > 1][:NEAREST]
+        made = dice.randint(*dice.choice(left_out)) if left_out else known[0] + 1
+        return f"{name[: last.start()]}{str(made).zfill(len(last[0]))}{name[last.end() :]}"
     return same_shape(name, dice)
 
 
@@ -88,6 +91,23 @@ def deadline_like(wanted_by: datetime, opened_at: datetime, now: datetime) -> st
     if wanted_by.second == 0 and wanted_by.microsecond == 0:
         due = due.replace(second=0, microsecond=0) + timedelta(minutes=1)
     return due.isoformat().replace("+00:00", "Z")
+
+
+def attachments_like(attachments: Sequence[Mapping[str, Any]], dice: random.Random) -> list[dict[str, Any]]:
+    """So many files of the same kinds, in the same places, under names and digests of which there are no files."""
+    return [
+        dict(one) | {"url": _other_file(str(one["url"]), dice), "sha256": "".join(dice.choice(_HEX) for _ in range(64))}
+        for one in attachments
+    ]
+
+
+def _other_file(url: str, dice: random.Random) -> str:
+    folder, slash, name = url.rpartition("/")
+    stem, dot, ending = name.partition(".")
+    made = same_shape(stem, dice)
+    if made == stem:
+        made = "".join(dice.choice(_HEX) for _ in range(max(8, len(stem))))
+    return f"{folder}{slash}{made}{dot}{ending}"
 
 
 def customer_like(customer: Mapping[str, Any], dice: random.Random, *, with_address: bool) -> dict[str, Any]:

@@ -13,7 +13,17 @@ from cases.models import CaseEvent, Content, User
 from cases.services.erasure import Part, Scope
 from cases.states import OPEN
 
-from .models import Challenge, EvidencePack, Export, ExportedOverride, PlantedChallenge, Push, Review, WeeklyExport
+from .models import (
+    Challenge,
+    Dwell,
+    EvidencePack,
+    Export,
+    ExportedOverride,
+    PlantedChallenge,
+    Push,
+    Review,
+    WeeklyExport,
+)
 from .services import evidence_runs
 from .services.export_files import storage
 from .services.export_runs import begin_again, selection_of
@@ -101,6 +111,7 @@ def _carry_out(
     actor: User,
     at: datetime,
 ) -> None:
+    Dwell.objects.filter(case__in=scope.case_ids).delete()
     for challenge in challenges:
         challenge.body, challenge.slots, challenge.right_answer = {}, {}, ""
         challenge.must_contain, challenge.must_not_contain, challenge.is_active = [], [], False

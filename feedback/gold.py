@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from rapidfuzz import fuzz
@@ -32,7 +32,8 @@ class Expected:
         lists = {
             name: tuple(document.get(name) or ()) for name in ("right_verdicts", "must_contain", "must_not_contain")
         }
-        return cls(**(dict(document) | lists))
+        names = {field.name for field in fields(cls)}
+        return cls(**({name: value for name, value in document.items() if name in names} | lists))
 
 
 def faults(expected: Expected, *, verdict: str, decision: str = "", answer: str = "") -> list[str]:

@@ -17,6 +17,7 @@ from cases.services.meanwhile import message_of, told_meanwhile
 from cases.services.policies import rules_of
 from cases.states import DECIDED, State
 from cases.untrusted import is_unseen
+from cases.veil import veiled_among
 from cases.vocabulary import Route, Trigger, Verdict
 from queues.models import Entry
 from queues.services.available import EntryAction, entry_actions
@@ -31,6 +32,7 @@ from .models import FirstOpinion, ReviewDraft
 from .opening import Opened, opened
 from .past import Past
 from .services import firsts
+from .services.dwells import is_recorded
 from .services.reviews import is_undecided, shown_to, undo_left
 from .sides import Sides, sides_of
 from .snippets import snippets_for
@@ -71,8 +73,23 @@ class Page:
         return self.entry is not None and self.entry.kind == Entry.Kind.AUDIT
 
     @property
+    def is_second(self) -> bool:
+        """Decided already, and looked at again."""
+        return self.entry is not None and self.entry.kind == Entry.Kind.SECOND
+
+    @cached_property
+    def hides_outcome(self) -> bool:
+        """This person may be the one who looks at the decision again, blind to it."""
+        return self.is_second and bool(veiled_among([self.case], self.user))
+
+    @property
     def is_decidable(self) -> bool:
         return self.is_mine and not self.hides_draft and is_undecided(self.case, self.entry)
+
+    @property
+    def records_dwell(self) -> bool:
+        """The person holds the case, and its tenant records how pages are read."""
+        return self.is_mine and is_recorded(self.case.tenant)
 
     # --- who speaks first -----------------------------------------------------------------------------------------
 
@@ -296,18 +313,19 @@ class Page:
 
     @cached_property
     def past(self) -> Past:
-        return Past(self.case, self.user, self.clock, dict(self.reason_codes))
+        reasons = dict(self.reason_codes)
+        return Past(self.case, self.user, self.clock, reasons, hides_outcome=self.hides_outcome)
 
     @cached_property
     def beside(self) -> Neighbours:
         """The same customer's other cases, and decided ones about the same things."""
-        return neighbours_of(self.case, self.clock)
+        return neighbours_of(self.case, self.clock, reader=self.user)
 
     # --- what became of it ----------------------------------------------------------------------------------------
 
     @property
     def is_decided(self) -> bool:
-        return self.case.state in DECIDED
+        return self.case.state in DECIDED and not self.hides_outcome
 
     @property
     def verdict(self) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 
 from cases.models import Case, CaseEvent, Draft, User
+from cases.veil import before_outcome
 from cases.vocabulary import Verdict
 from cases.worddiff import Chunk, diff
 from queues.models import Claim
@@ -53,10 +54,19 @@ class PastReview:
 
 class Past:
     """What ``user`` may know of what happened to ``case`` so far. ``clock`` words an instant, ``reasons`` the tenant's
-    reason codes."""
+    reason codes; ``hides_outcome``: nothing that anybody has said of the draft."""
 
-    def __init__(self, case: Case, user: User, clock: Callable[[datetime], str], reasons: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        case: Case,
+        user: User,
+        clock: Callable[[datetime], str],
+        reasons: Mapping[str, str],
+        *,
+        hides_outcome: bool = False,
+    ) -> None:
         self.case, self.user, self.clock, self.reasons = case, user, clock, reasons
+        self.hides_outcome = hides_outcome
 
     @cached_property
     def drafts(self) -> Sequence[Draft]:
@@ -77,7 +87,11 @@ class Past:
 
     @property
     def reviews(self) -> list[PastReview]:
-        return [self._review(review) for review in self._reviews]
+        """Without the votes that whoever settles them sees side by side."""
+        return [self._review(review) for review in self._reviews if not self._is_side(review)]
+
+    def _is_side(self, review: Review) -> bool:
+        return review.kind == Review.Kind.VOTE and review.poll.closed_at is None and review.reviewer_id != self.user.pk
 
     def _review(self, review: Review) -> PastReview:
         text = review.content.text
@@ -103,6 +117,8 @@ class Past:
     @cached_property
     def _events(self) -> Sequence[CaseEvent]:
         events = CaseEvent.objects.filter(case=self.case).select_related("actor", "note")
+        if self.hides_outcome:
+            events = before_outcome(events)
         return list(events.order_by("-id")[:EVENTS])
 
     @property
@@ -113,6 +129,8 @@ class Past:
     @cached_property
     def consultations(self) -> list[exhibits.Consulted]:
         """Questions to colleagues and their answers, oldest first: each of them is an event."""
+        if self.hides_outcome:
+            return []
         is_whole = len(self._events) < EVENTS
         if is_whole and not any(event.kind == CaseEvent.Kind.CONSULTED for event in self._events):
             return []
@@ -120,8 +138,10 @@ class Past:
 
     @cached_property
     def timeline(self) -> list[Line]:
-        claims = Claim.objects.filter(case=self.case).select_related("user").order_by("-generation")[:CLAIMS]
-        events = self._events
+        claims = Claim.objects.filter(case=self.case).select_related("user").order_by("-generation")
+        if self.hides_outcome:
+            claims = claims.filter(user=self.user)
+        events, claims = self._events, claims[:CLAIMS]
         if any(event.kind in CaseEvent.OF_VOTES for event in events) and hides_votes(self.user, self.case):
             events, claims = without_votes(events, claims, self.user)
         return timeline(reversed(events), reversed(claims), reversed(self._reviews))

@@ -2,7 +2,8 @@
 
 While a question is open, everybody sees their own votes and nobody else's, whatever their role: who is not asked today
 may be asked next. Once the votes are split, those who may adjudicate and have no vote in it see all sides. When the
-case is decided, who may see its reviews sees its votes. Webhooks and callers are never told of votes at all
+case is decided, who may see its reviews sees its votes; but for whom its outcome is veiled (``cases.veil``), who sees
+their own. Webhooks and callers are never told of votes at all
 (``CaseEvent.INTERNAL``), and who voted when is told to people as ``permissions.fields_visible_to`` says.
 """
 
@@ -13,6 +14,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from cases.models import Case, CaseEvent, User
 from cases.permissions import tenants_of
 from cases.states import State
+from cases.veil import veiled
 from queues.models import Claim
 
 from .models import Review
@@ -25,7 +27,8 @@ def reviews_visible_to(actor: User, reviews: QuerySet[Review]) -> QuerySet[Revie
     """Those of ``reviews`` that ``actor`` may read, by the rule above; the right to see reviews is asked elsewhere."""
     own_votes = Review.objects.filter(poll=OuterRef("poll"), reviewer=actor, kind=Review.Kind.VOTE)
     settles = Q(poll__standing__in=WAITS_FOR_ADJUDICATOR, tenant__in=tenants_of(actor, "adjudicate_case"))
-    return reviews.filter(~_IS_OPEN | Q(reviewer=actor) | (settles & ~Exists(own_votes)))
+    seen = reviews.filter(~_IS_OPEN | Q(reviewer=actor) | (settles & ~Exists(own_votes)))
+    return seen.exclude(veiled(actor, "case"), ~Q(reviewer=actor))
 
 
 def hides_votes(actor: User, case: Case) -> bool:

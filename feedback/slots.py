@@ -152,7 +152,7 @@ def amount_like(like: str, dice: random.Random) -> str:
     digits = [character for character in like if character.isdigit()]
     value = int("".join(digits))
     varied = str(max(1, round(value * dice.uniform(1 - VARIED, 1 + VARIED)))).zfill(len(digits))
-    if len(varied) != len(digits):
-        return like
+    if len(varied) != len(digits) or (varied[0] == "0" != digits[0]):
+        return like  # One digit more or less: a zero in front would be seen.
     fresh = iter(varied)
     return "".join(next(fresh) if character.isdigit() else character for character in like)

@@ -5,7 +5,7 @@ from celery import shared_task
 
 from cases.models import Tenant
 
-from .services import challenge_results, drifting, evidence_runs, export_runs, pushes
+from .services import challenge_results, drifting, dwells, evidence_runs, export_runs, pushes
 from .services.weekly import export_due
 
 log = structlog.get_logger(__name__)
@@ -38,8 +38,9 @@ def run_pushes() -> None:
 
 @shared_task
 def sweep_challenges() -> None:
-    """Judge what is final, and let in what is due. Runs by beat."""
+    """Judge what is final, let in what is due, forget how pages were read long ago. Runs by beat."""
     challenge_results.sweep()
+    dwells.forget_old()
 
 
 @shared_task

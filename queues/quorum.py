@@ -19,6 +19,11 @@ class Demand:
     risk_from: str = ""
     impact_from: str = ""
 
+    @property
+    def is_of_stakes(self) -> bool:
+        """It names a risk or an impact, and not just where."""
+        return bool(self.risk_from or self.impact_from)
+
     def holds(self, *, queue: UUID, risk: str, impact: str) -> bool:
         """``impact`` is the greatest of the case's open actions, empty without one."""
         return self.queue in (None, queue) and _reaches(risk, self.risk_from) and _reaches(impact, self.impact_from)

@@ -27,7 +27,7 @@ from cases.vocabulary import Depth
 from ..executors import Call, Outcome, PreviewFailed, executor_of
 from ..models import ActionType, Execution, ExecutionResult, ProposedAction
 from ..states import ActionState
-from . import happenings, jobs, lifetimes, previews, reading, signing
+from . import happenings, jobs, lifetimes, made_up, previews, reading, signing
 from .jobs import Job
 
 HOLD = timedelta(seconds=15)  # How long a held action is not looked at again: a stop's end is felt so late.
@@ -55,6 +55,9 @@ def run(job: Job) -> None:
     action = reading.read(job.action_id)
     if action.state != ActionState.APPROVED:
         return
+    if made_up.is_made_up(action):  # Whoever made it up ends it.
+        jobs.postpone(job, until=db_now() + HOLD, waits_for="the decision of its case")
+        return
     try:
         has_drifted = _preview_differs(action)
     except PreviewFailed as error:
@@ -78,7 +81,7 @@ def _preview_differs(action: ProposedAction) -> bool:
 def claim(job: Job, *, has_drifted: bool) -> Claimed | None:
     """Take the one execution of a locked action, if nothing speaks against it at this moment; None otherwise."""
     action = reading.locked(job.action_id)
-    if action.state != ActionState.APPROVED or not jobs.is_ours(job):
+    if action.state != ActionState.APPROVED or not jobs.is_ours(job) or made_up.is_made_up(action):
         return None
     now = db_now()
     if action.expires_at <= now:

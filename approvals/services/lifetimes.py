@@ -37,14 +37,14 @@ def expire_due(*, limit: int = BATCH) -> int:
     return count
 
 
-def end_actions(case: Case, *, actor: User, now: datetime) -> int:
-    """Cancel the actions of a locked case that ended without approval; returns how many."""
+def end_actions(case: Case, *, actor: User, now: datetime, why: str = "its case ended without approval") -> int:
+    """Cancel the actions of a locked case that ended without approval, or another ``why``; returns how many."""
     count = 0
     waiting = case.actions.filter(state__in=states.BEFORE_EXECUTION).select_for_update(of=("self",)).order_by("id")
     for action in waiting.select_related("content"):
         action.case = case
         action.cancel()
-        happenings.end(action, CaseEvent.Kind.ACTION_CANCELLED, actor, at=now, why="its case ended without approval")
+        happenings.end(action, CaseEvent.Kind.ACTION_CANCELLED, actor, at=now, why=why)
         count += 1
     return count
 

@@ -32,6 +32,7 @@ from ..services.available import available_actions
 from ..services.data_views import keep_view
 from ..states import DECIDED
 from ..untrusted import shown
+from ..veil import before_outcome, veiled, veiled_among
 from ..vocabulary import Route, Signal, Trigger
 from .history import HistoryPages
 from .lists import BoundedPaginator, recent_values
@@ -42,18 +43,24 @@ from .wording import due_words, state_words
 EVENTS_SHOWN = 100
 QUESTION_SHOWN = 120  # characters
 RESULTS_OF_WORDS = 1_000
+VEILED = "Decided; waits for a second look"
 
 
 class CaseList(ChangeList):
-    """Adds what the rooms above know of the cases on the page: queue, deadline, holder."""
+    """Adds what the rooms above know of the cases on the page: queue, deadline, holder. A filter finds no case of which
+    the reader may not see the outcome: by its answer it would tell."""
+
+    def get_queryset(self, request: HttpRequest, **kwargs) -> QuerySet[Case]:
+        found = super().get_queryset(request, **kwargs)
+        return found.exclude(veiled(request.user)) if self.get_filters_params() else found
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.result_list = list(self.result_list)
         details = details_of(self.result_list, request.user)
-        now = db_now()
+        now, hidden = db_now(), veiled_among(self.result_list, request.user)
         for case in self.result_list:
-            case.details, case.seen_at = details[case.pk], now
+            case.details, case.seen_at, case.is_veiled = details[case.pk], now, case.pk in hidden
 
 
 class ReasonForm(forms.Form):
@@ -106,6 +113,7 @@ class CaseAdmin(SavedFilters, ReadOnlyAdmin, HistoryPages):
         if not rights.is_superuser:
             unmasked = Q(tenant__in=rights.tenant_ids("view_customer"))
             found = found.filter(unmasked | ~Q(owner=Content.Owner.CASE))
+        found = found.exclude(veiled(request.user, "case_id"), owner=Content.Owner.REVIEW)
         by_words = found.order_by("-id").values("case_id")[:RESULTS_OF_WORDS]
         return queryset.filter(Q(external_id=term) | Q(pk__in=by_words)), False
 
@@ -121,7 +129,7 @@ class CaseAdmin(SavedFilters, ReadOnlyAdmin, HistoryPages):
 
     @admin.display(description="State")
     def state_words(self, case: Case) -> str:
-        return state_words(case, case.seen_at)
+        return VEILED if case.is_veiled else state_words(case, case.seen_at)
 
     @admin.display(description="Route")
     def route(self, case: Case) -> str:
@@ -157,6 +165,9 @@ class CaseAdmin(SavedFilters, ReadOnlyAdmin, HistoryPages):
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context=None) -> HttpResponse:
         case = self._case(request, unquote(object_id))
+        if case is not None and veiled_among([case], request.user):
+            messages.info(request, "What became of this case is shown to you once its second look is done.")
+            return redirect("admin:cases_case_change", case.pk)
         if case is not None:
             keep_view(request.user, case, DataView.What.HISTORY, at=db_now())
         return super().history_view(request, object_id, extra_context)
@@ -170,6 +181,7 @@ class CaseAdmin(SavedFilters, ReadOnlyAdmin, HistoryPages):
         draft = case.current_draft
         details = details_of([case], request.user)[case.pk]
         unmasked = "customer" in fields_visible_to(request.user, case, rights)
+        hides_outcome = bool(veiled_among([case], request.user))
         is_holder = details.get("holder_id") == request.user.pk
         keep_view(request.user, case, DataView.What.CASE, at=now, is_holder=is_holder, with_customer=unmasked)
         return {
@@ -184,13 +196,14 @@ class CaseAdmin(SavedFilters, ReadOnlyAdmin, HistoryPages):
             "is_masked": not unmasked,
             "details": details,
             "due": due_words(details.get("sla_deadline"), now),
-            "state_words": state_words(case, now),
+            "state_words": VEILED if hides_outcome else state_words(case, now),
             "is_final": is_final(case, now),
-            "is_decided": case.state in DECIDED,
+            "hides_outcome": hides_outcome,
+            "is_decided": case.state in DECIDED and not hides_outcome,
             "final_answer": final_answer(case),
             "triggers": [Trigger(trigger).label for trigger in draft.triggers if trigger in Trigger.values],
             "signals": [_signal(contribution) for contribution in draft.contributions],
-            "timeline": timeline(case),
+            "timeline": timeline(case, hides_outcome=hides_outcome),
             "now": now,
             "review_url": reverse("admin:feedback_review_work", args=[case.pk]),
             "available": available_actions(case, request.user, now=now, rights=rights),
@@ -226,9 +239,10 @@ class CaseAdmin(SavedFilters, ReadOnlyAdmin, HistoryPages):
         return TemplateResponse(request, "admin/cases/case/act.html", context)
 
 
-def timeline(case: Case) -> list[CaseEvent]:
+def timeline(case: Case, *, hides_outcome: bool = False) -> list[CaseEvent]:
     """The latest events of ``case``, oldest first, each with its words in ``.words`` and its note."""
-    newest = case.events.select_related("actor", "note").order_by("-id")[:EVENTS_SHOWN]
+    told = before_outcome(case.events.all()) if hides_outcome else case.events
+    newest = told.select_related("actor", "note").order_by("-id")[:EVENTS_SHOWN]
     events = list(newest)[::-1]
     for event in events:
         event.words = ", ".join(_data_words(event.data))

@@ -6,6 +6,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -17,6 +18,7 @@ from ..notice_ways import UrlRefused, checked
 from ..presentation import masked
 from ..services import customer_sending
 from ..services.customer_notices import address_of
+from ..veil import veiled
 from .beside import CUSTOMERS, Beside
 from .forms import TrackedForm
 from .lists import BoundedPaginator
@@ -158,6 +160,9 @@ class CustomerNoticeAdmin(Beside, SendsAgain, ReadOnlyAdmin):
         "Each message to a customer and what became of it. One that the mail server refuses is tried again for some "
         "nine hours; one that could not be sent at all can be sent again from its page."
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CustomerNotice]:
+        return super().get_queryset(request).exclude(veiled(request.user, "case"))
 
     @admin.display(description="Case")
     def case_link(self, notice: CustomerNotice) -> SafeString:

@@ -26,6 +26,7 @@ from ..rights import rights_of
 from ..services import webhooks
 from ..services.deliveries import RETRY_DELAYS, resend
 from ..signing import new_secret
+from ..veil import veiled
 from .fields import ChecksField
 from .forms import TrackedForm
 from .lists import BoundedPaginator
@@ -196,6 +197,9 @@ class DeliveryAdmin(ReadOnlyAdmin):
     fields = ("of_event", "of_case", "to", "state", "attempts", "last_status", "last_error", "delivered_at")
     readonly_fields = ("of_event", "of_case", "to")
     change_form_template = "admin/cases/delivery/change_form.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        return super().get_queryset(request).exclude(veiled(request.user, "event__case"))
 
     @admin.display(description="Event")
     def of_event(self, delivery: Delivery) -> str:

@@ -18,6 +18,7 @@ from ..services import intake, lifecycle
 from ..services.data_views import keep_api_view
 from ..services.evaluating import evaluated
 from ..states import State
+from ..veil import before_outcome, veiled, veiled_among
 from ..vocabulary import Risk
 from ..wire import examples
 from ..wire.etags import ETAG, IF_NONE_MATCH, NOT_MODIFIED, conditional
@@ -55,7 +56,9 @@ class CaseFilter(filters.FilterSet):
         fields = ()
 
     def in_state(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
-        return in_public_state(queryset, value, db_now())
+        hidden = veiled(self.request.user)
+        found = in_public_state(queryset.exclude(hidden), value, db_now())
+        return found | queryset.filter(hidden) if value == State.PENDING_REVIEW else found
 
     def with_tag(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
         return queryset.filter(tags__contains=[value])
@@ -143,6 +146,8 @@ class TimelineView(APIView):
         events = case.events.select_related("actor", "note").order_by("id")
         if "votes" not in fields_visible_to(request.user, case):
             events = events.exclude(kind__in=CaseEvent.OF_VOTES)
+        if veiled_among([case], request.user):
+            events = before_outcome(events)
         events = events[:TIMELINE_AT_MOST]
         is_staff = request.user.is_person
         if not is_staff:

@@ -14,6 +14,7 @@ from queues.services.fitness import fitness_of
 
 REASON = "Agreed with the supervisors and the works council"
 DOMAIN = "airline"
+TRIES = 50
 
 GOLD = (
     {
@@ -68,8 +69,11 @@ def keep_challenges(tenant: Tenant, users: Mapping[str, User], keeper: User, *, 
 
 
 def _met(tenant: Tenant, person: User, verdict: str, *, at: datetime) -> None:
-    with pretend_now(at):
-        planted = planting.plant(person, tenant, DOMAIN, fitness_of(person, tenant))
+    planted, tries = None, 0
+    while planted is None and tries < TRIES:  # A lot in which these gold cases would stand out plants nothing.
+        tries += 1
+        with pretend_now(at):
+            planted = planting.plant(person, tenant, DOMAIN, fitness_of(person, tenant))
     if planted is None:
         return
     with pretend_now(at + timedelta(minutes=4)):

@@ -1,7 +1,13 @@
 """The doors of feedback in the admin: reviews and the page where cases are decided, labels, and exports."""
 
 from .challenge_results import ChallengeResultAdmin, PlantedChallengeAdmin
-from .challenges import BlindFirstPolicyAdmin, ChallengeAdmin, ChallengePolicyAdmin, FrictionCapAdmin
+from .challenges import (
+    BlindFirstPolicyAdmin,
+    ChallengeAdmin,
+    ChallengePolicyAdmin,
+    DwellPolicyAdmin,
+    FrictionCapAdmin,
+)
 from .corrections import CorrectionAdmin
 from .drift import DriftAlertAdmin
 from .evidence import EvidencePackAdmin
@@ -21,6 +27,7 @@ __all__ = [
     "ChallengeResultAdmin",
     "CorrectionAdmin",
     "DriftAlertAdmin",
+    "DwellPolicyAdmin",
     "EvidencePackAdmin",
     "ExportAdmin",
     "FrictionCapAdmin",

@@ -5,10 +5,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from cases.models import Case
 from cases.rights import rights_of
+from cases.veil import veiled
 
 from ..agreement import SMALL
-from ..services.agreeing import WINDOW, Cut, agreement_of, behind
+from ..services.agreeing import WINDOW, Cut, Pairing, agreement_of, behind
 
 RIGHT_OF = {Cut.QUEUE: "view_metrics", Cut.DOMAIN: "view_metrics", Cut.PAIR: "view_people"}
 
@@ -33,9 +35,16 @@ def agreement_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
         "tenants": tenants if len(tenants) > 1 else (),
         "rows": agreement_of(tenant, cut) if tenant else (),
         "key": key,
-        "cases": behind(tenant, cut, key) if tenant and key else (),
+        "cases": _shown(request, behind(tenant, cut, key)) if tenant and key else (),
         "may_see_people": rights.has("view_people"),
         "small": SMALL,
         "days": WINDOW.days,
     }
     return TemplateResponse(request, "admin/feedback/agreement.html", context)
+
+
+def _shown(request: HttpRequest, found: list[Pairing]) -> list[Pairing]:
+    """Without the cases of which the reader may not see what was said."""
+    cases = Case.objects.filter(veiled(request.user), pk__in=[one.case_id for one in found])
+    hidden = set(cases.values_list("pk", flat=True))
+    return [one for one in found if one.case_id not in hidden]

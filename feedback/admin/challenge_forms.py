@@ -69,6 +69,12 @@ class BlocksField(forms.CharField):
         return (self.prepare_value(initial or []) or "") != (data or "").replace("\r\n", "\n")
 
 
+def _action_words(action: Mapping[str, Any]) -> str:
+    """An action and its parameters, a line each."""
+    parts = dict(action) | {f"parameter {name}": value for name, value in (action.get("params") or {}).items()}
+    return "\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in parts.items() if name != "params")
+
+
 def _text(rows: int, label: str, **kwargs: Any) -> forms.CharField:
     widget = forms.Textarea(attrs={"rows": rows, "class": "vLargeTextField"})
     return forms.CharField(label=label, required=False, max_length=100_000, widget=widget, **kwargs)
@@ -103,6 +109,12 @@ class ChallengeForm(TrackedForm):
         rows=3,
         help_text="“reference: …”, “email: …”, “phone: …”, “locale: …”. Empty: as the domain's real cases have it.",
     )
+    attachments = BlocksField(
+        keys=("url", "media_type", "sha256"),
+        rows=3,
+        help_text="Each as a line “https://… (application/pdf)” and its SHA-256 below it. Empty: as the domain's real "
+        "cases have them, under names of no files.",
+    )
     slots = MappingField(label="Slots", required=False, rows=6, help_text=SLOT_HELP)
     right_verdicts = ChecksField(choices=[(str(one), Verdict(one).label) for one in RIGHT_VERDICTS], required=True)
     must_contain = LinesField(
@@ -114,7 +126,7 @@ class ChallengeForm(TrackedForm):
 
     IN_BODY = (
         *("user_question", "messages", "model_draft", "model_decision", "reasoning", "evidence", "policies"),
-        *("tool_results", "kind", "language", "risk_level", "customer"),
+        *("tool_results", "kind", "language", "risk_level", "customer", "attachments"),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -145,4 +157,6 @@ def rows_of(body: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
             label = field.label or name.replace("_", " ").capitalize()
             written = field.prepare_value(value)
             rows.append((label, ", ".join(written) if isinstance(written, list) else str(written)))
+    if action := body.get("proposed_action"):
+        rows.append(("Proposed action, which never runs", _action_words(action)))
     return rows

@@ -21,13 +21,13 @@ from cases.errors import CountersignError
 from cases.models import Case
 from cases.rights import rights_of
 
-from ..models import BlindFirstPolicy, Challenge, ChallengePolicy, FrictionCap
-from ..services import challenges
+from ..models import BlindFirstPolicy, Challenge, ChallengePolicy, DwellPolicy, FrictionCap
+from ..services import challenges, dwells
 from .challenge_forms import ChallengeForm, rows_of
 
 RIGHT = "manage_challenges"
 _WHAT = ("user_question", "messages", "model_draft", "model_decision", "reasoning")
-_BESIDE = ("evidence", "policies", "tool_results", "customer", "kind", "language", "risk_level")
+_BESIDE = ("evidence", "policies", "tool_results", "attachments", "customer", "kind", "language", "risk_level")
 _JUDGED = ("right_verdicts", "right_decision", "must_contain", "must_not_contain", "right_answer", "least_similarity")
 
 
@@ -188,6 +188,34 @@ class BlindFirstPolicyAdmin(_RuleAdmin):
             },
         ),
     )
+
+    def _names_tenants(self, request: HttpRequest) -> bool:
+        return False  # It is a column of its own here.
+
+
+@admin.register(DwellPolicy)
+class DwellPolicyAdmin(TrackedAdmin):
+    """Everybody of a tenant sees whether it is recorded how they read."""
+
+    view_right, change_right = "view_review", "change_tenant"
+    deletable = False
+    list_display = ("tenant", "is_on")
+    list_select_related = ("tenant",)
+    sortable_by = ()
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": ("tenant", "is_on"),
+                "description": "While somebody holds a case, its page records for how long it is in front, how far "
+                "down it is read, and how many parts are opened or marked: one row for each case, for 90 days. The "
+                "page says so. Without JavaScript nothing is recorded.",
+            },
+        ),
+    )
+
+    def store(self, request: HttpRequest, obj: DwellPolicy, reason: str) -> None:
+        dwells.save_policy(obj, actor=request.user, reason=reason)
 
     def _names_tenants(self, request: HttpRequest) -> bool:
         return False  # It is a column of its own here.

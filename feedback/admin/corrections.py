@@ -31,6 +31,7 @@ from cases.services.audit import keep_denial
 from ..labelling import LabelPage
 from ..labels import Label
 from ..models import Correction, CorrectionLabel, Review
+from ..seeing import reviews_visible_to
 from ..services import labels
 from .label_import import ImportPages
 from .narrowing import DomainFilter, LabelsFilter, ReasonFilter, WindowFilter, asked, narrowed, suffix, to_label
@@ -77,7 +78,7 @@ class CorrectionAdmin(ImportPages, ReadOnlyAdmin):
     change_list_template = "admin/feedback/correction/change_list.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Review]:
-        return super().get_queryset(request).corrections().with_dispute()
+        return reviews_visible_to(request.user, super().get_queryset(request)).corrections().with_dispute()
 
     @admin.display(description="Case")
     def of_case(self, review: Review) -> SafeString:

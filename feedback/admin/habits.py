@@ -9,6 +9,7 @@ from cases.clock import db_now
 from cases.rights import rights_of
 
 from ..services import friction, habits
+from ..services.dwells import is_recorded
 
 SEES_OTHERS = "manage_challenges"
 PLACES = 5  # tenants that one page shows
@@ -26,7 +27,7 @@ def habits_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
                 "tenant": tenant,
                 "mine": habits.of_person(request.user, tenant, now=now),
                 "friction": found,
-                "share": round(100 * found.share),
+                "dwells": is_recorded(tenant),
                 "team": habits.of_team(tenant, now=now) if rights.allowed(SEES_OTHERS, tenant) else None,
             }
         )
@@ -34,6 +35,8 @@ def habits_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
         **site.each_context(request),
         "title": "How closely we look",
         "places": places,
+        "any_dwell": any(place["dwells"] for place in places),
+        "may_keep": rights.has(SEES_OTHERS),
         "days": habits.WINDOW.days,
     }
     return TemplateResponse(request, "admin/feedback/habits.html", context)

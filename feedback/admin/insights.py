@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from cases.models import Tenant
 from cases.rights import HeldRights, rights_of
+from cases.veil import veiled_among
 
 from ..metrics.behind import facts_behind, step_named
 from ..metrics.definitions import BY_METRIC, METRICS, Dimension
@@ -101,6 +102,7 @@ def cases_page(request: HttpRequest) -> HttpResponse:
         )
     except (BadQuestion, ValueError, OverflowError) as error:
         raise Http404("No such list.") from error
+    hidden = veiled_among([fact.case for fact in facts], request.user)
     following = request.GET.copy()
     if has_more:
         following["after"] = facts[-1].cursor
@@ -112,7 +114,7 @@ def cases_page(request: HttpRequest) -> HttpResponse:
         "question": question,
         "kept": [*kept, *([f"{WEEKDAYS[slot[0] - 1]}, {slot[1]:02}:00 to {slot[1]:02}:59"] if slot else [])],
         "complete_until": zone_of(tenant)[1],
-        "facts": facts,
+        "facts": [fact for fact in facts if fact.case.pk not in hidden],
         "next_url": f"{reverse('admin:insights-cases')}?{following.urlencode()}" if has_more else "",
         "is_later_page": "after" in request.GET,
         "zone": question.zone,

@@ -24,6 +24,7 @@ from cases.models import Tenant, User
 from cases.permissions import Denied
 from cases.rights import rights_of
 from cases.services.audit import keep_denial
+from cases.veil import veiled
 
 from ..models import SecondLook
 from ..services import looks
@@ -41,6 +42,11 @@ class SampleForm(forms.Form):
     reviewer = forms.ModelChoiceField(User.objects.none(), required=False, empty_label="Anybody")
     number = forms.IntegerField(label="How many", required=False, min_value=1, max_value=looks.MOST)
     percent = forms.IntegerField(label="Or a share, in percent", required=False, min_value=1, max_value=100)
+    is_blind = forms.BooleanField(
+        label="Blind: who looks again does not see what was decided before they have said what they would",
+        required=False,
+        initial=True,
+    )
     reason = forms.CharField(max_length=500, help_text="Stands in the timeline of each case.")
 
     def __init__(self, tenants: QuerySet[Tenant], *args: Any) -> None:
@@ -64,6 +70,7 @@ class SampleForm(forms.Form):
             reviewer=asked["reviewer"],
             number=asked["number"],
             share=asked["percent"] / 100 if asked["percent"] else None,
+            is_blind=asked["is_blind"],
         )
 
 
@@ -72,7 +79,7 @@ class SecondLookAdmin(ReadOnlyAdmin):
     """What was looked at again: both outcomes side by side."""
 
     view_right = ASKS
-    list_display = ("asked_at", "of_case", "first", "second", "result", "asked_by")
+    list_display = ("asked_at", "of_case", "first", "second", "is_blind", "result", "asked_by")
     list_display_links = None
     list_filter = ("result",)
     list_select_related = ("case", "decision__reviewer", "review__reviewer", "asked_by", "tenant")
@@ -80,6 +87,10 @@ class SecondLookAdmin(ReadOnlyAdmin):
     sortable_by = ()
     paginator = BoundedPaginator
     change_list_template = "admin/feedback/secondlook/change_list.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SecondLook]:
+        """Both outcomes stand here, so that who may have to give the second does not see the row."""
+        return super().get_queryset(request).exclude(veiled(request.user, "case"))
 
     @admin.display(description="Case")
     def of_case(self, look: SecondLook) -> SafeString:

@@ -39,10 +39,10 @@ from queues.services import claims
 from queues.services.available import STOP_WAITING
 
 from ..errors import ReviewInvalid
-from ..models import Review
+from ..models import Review, SecondLook
 from ..page import Page, page_of, undo_left
 from ..seeing import reviews_visible_to
-from ..services import challenge_results, firsts, reviews, unsent, votes
+from ..services import challenge_results, dwells, firsts, reviews, unsent, votes
 from ..services.next_case import submit_and_next
 from ..sides import Side
 from .agreement import agreement_page
@@ -58,6 +58,10 @@ DONE = {
     Verdict.EDIT: "Edited",
     Verdict.REJECT: "Rejected",
     Verdict.NEEDS_EDIT: "New draft asked for",
+}
+SECOND_RESULTS = {
+    SecondLook.Result.UPHELD: "You both say the same; the decision stands",
+    SecondLook.Result.OVERTURNED: "You differ; the case is reopened for a third person",
 }
 NOTHING_WAITS = "Nothing waits for you now. New cases appear on this page as they come in."
 
@@ -105,6 +109,7 @@ class ReviewAdmin(SavedFilters, ReadOnlyAdmin):
             ("work/<uuid:case_id>/aside/<slug:name>/", self.set_aside, "aside"),
             ("work/<uuid:case_id>/heartbeat/", self.heartbeat, "heartbeat"),
             ("work/<uuid:case_id>/keep/", self.keep, "keep"),
+            ("work/<uuid:case_id>/dwell/", self.dwell, "dwell"),
         )
         own = [path(at, self.admin_site.admin_view(view), name=f"feedback_review_{name}") for at, view, name in routes]
         return [
@@ -334,6 +339,15 @@ class ReviewAdmin(SavedFilters, ReadOnlyAdmin):
             return JsonResponse({"code": error.code, "detail": error.message}, status=error.status)
         return JsonResponse({"at": page.clock(kept.saved_at)})
 
+    @method_decorator(require_POST)
+    def dwell(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
+        """How the page was read, from its script; kept where the tenant records that, and never an error otherwise."""
+        case = case_or_404(request, case_id)
+        number = {name: _number(request.POST.get(name, "")) for name in ("seconds", "depth", "opened")}
+        sent = dwells.Sent(is_long=request.POST.get("is_long") == "1", **number)
+        dwells.keep(case, actor=request.user, generation=generation_in(request), sent=sent)
+        return HttpResponse(status=204)
+
     # --- answers --------------------------------------------------------------------------------------------------
 
     def _refused(self, request: HttpRequest, case_id: UUID, error: CountersignError) -> HttpResponse:
@@ -412,6 +426,10 @@ def generation_in(request: HttpRequest) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
 
 
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 0
+
+
 def decided_message(request: HttpRequest, review: Review) -> SafeString:
     """What was decided, with the button that takes it back while that is possible."""
     left = undo_left(review, review.case, db_now())
@@ -419,5 +437,7 @@ def decided_message(request: HttpRequest, review: Review) -> SafeString:
     done = "Confirmed" if is_sample else DONE[Verdict(review.verdict)]
     if review.kind == Review.Kind.VOTE:
         done = f"Your vote is counted ({done.lower()}); somebody else looks as well"
+    if review.kind == Review.Kind.SECOND:
+        done = f"Second look done ({done.lower()}). {SECOND_RESULTS[SecondLook.Result(review.second_look.result)]}"
     context = {"review": review, "done": done, "seconds": int(left.total_seconds()) if left else None}
     return render_to_string("admin/feedback/decided_message.html", context, request=request)

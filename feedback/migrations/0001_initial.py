@@ -208,6 +208,37 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Dwell',
+            fields=[
+                ('generation', models.BigIntegerField(help_text="The claim's.", primary_key=True, serialize=False)),
+                ('seconds', models.PositiveIntegerField(help_text='For so long the page was in front.')),
+                ('is_long', models.BooleanField(help_text='There was more of it than fitted the window.')),
+                ('depth', models.PositiveSmallIntegerField(help_text='Percent of the page that came into the window.', validators=[django.core.validators.MaxValueValidator(100)])),
+                ('opened', models.PositiveSmallIntegerField(help_text='Evidence and folded parts that were opened or marked.')),
+                ('last_at', models.DateTimeField()),
+                ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cases.case')),
+                ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cases.tenant')),
+            ],
+            options={
+                'default_permissions': (),
+                'indexes': [models.Index(fields=['last_at'], name='dwells_oldest'), models.Index(fields=['tenant', '-last_at'], name='dwells_newest')],
+            },
+        ),
+        migrations.CreateModel(
+            name='DwellPolicy',
+            fields=[
+                ('id', models.UUIDField(default=cases.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('is_on', models.BooleanField(default=False, help_text='Each review page says so. Switched off, what was recorded is deleted.', verbose_name='on')),
+                ('tenant', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='dwell_policy', to='cases.tenant')),
+            ],
+            options={
+                'verbose_name': 'dwell recording',
+                'verbose_name_plural': 'dwell recording',
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
             name='EvidencePack',
             fields=[
                 ('id', models.UUIDField(default=cases.ids.new_id, editable=False, primary_key=True, serialize=False)),
@@ -390,6 +421,28 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'historical challenge policy',
                 'verbose_name_plural': 'historical challenge policies',
+                'ordering': ('-history_date', '-history_id'),
+                'get_latest_by': ('history_date', 'history_id'),
+            },
+            bases=(simple_history.models.HistoricalChanges, models.Model),
+        ),
+        migrations.CreateModel(
+            name='HistoricalDwellPolicy',
+            fields=[
+                ('request_id', models.CharField(blank=True, default='', max_length=64)),
+                ('xid', cases.history.XactIdField()),
+                ('id', models.UUIDField(db_index=True, default=cases.ids.new_id, editable=False)),
+                ('is_on', models.BooleanField(default=False, help_text='Each review page says so. Switched off, what was recorded is deleted.', verbose_name='on')),
+                ('history_user_id', models.UUIDField(null=True)),
+                ('history_change_reason', models.CharField(max_length=200, null=True)),
+                ('history_id', models.BigAutoField(editable=False, primary_key=True, serialize=False)),
+                ('history_date', models.DateTimeField(db_index=True)),
+                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ('tenant', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='cases.tenant')),
+            ],
+            options={
+                'verbose_name': 'historical dwell recording',
+                'verbose_name_plural': 'historical dwell recording',
                 'ordering': ('-history_date', '-history_id'),
                 'get_latest_by': ('history_date', 'history_id'),
             },
@@ -639,6 +692,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=cases.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('required', models.PositiveSmallIntegerField(help_text='Reviews asked for, as the rules were at the first vote.')),
                 ('why', models.CharField(max_length=120)),
+                ('is_demanded', models.BooleanField(default=False, help_text='Its votes could not be spared: for the stakes of the case, or as nobody had room.')),
                 ('standing', models.CharField(choices=[('open', 'More votes are needed'), ('split', 'No majority: waits for an adjudicator'), ('text', 'Agreed, but not on the text: waits for an adjudicator'), ('decided', 'Decided by a majority'), ('adjudicated', 'Decided by an adjudicator'), ('abandoned', 'Ended without a decision')], default='open', max_length=11)),
                 ('opened_at', models.DateTimeField()),
                 ('closed_at', models.DateTimeField(help_text='When it was decided, adjudicated or abandoned.', null=True)),
@@ -806,6 +860,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=cases.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('asked_at', models.DateTimeField()),
+                ('is_blind', models.BooleanField(default=False, help_text='Who looks again does not see what was decided before they have said what they would.')),
                 ('result', models.CharField(choices=[('waiting', 'Waiting'), ('upheld', 'Upheld'), ('overturned', 'Overturned'), ('closed', 'Reopened before anybody looked')], default='waiting', max_length=10)),
                 ('ended_at', models.DateTimeField(null=True)),
                 ('asked_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),

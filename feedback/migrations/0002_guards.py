@@ -27,6 +27,7 @@ APPEND_ONLY = (
     "feedback_firstopinion",
     "feedback_historicalblindfirstpolicy",
     "feedback_driftalert",
+    "feedback_historicaldwellpolicy",
 )
 
 

@@ -11,6 +11,7 @@ from .challenges import (
     TrainingAlert,
 )
 from .drift import DriftAlert, DriftLook
+from .dwell import Dwell, DwellPolicy
 from .evidence import EvidencePack
 from .exports import Dataset, DatasetVersion, Export, Push, PushTarget
 from .firsts import BlindFirstPolicy, FirstOpinion
@@ -37,6 +38,8 @@ __all__ = [
     "DatasetVersion",
     "DriftAlert",
     "DriftLook",
+    "Dwell",
+    "DwellPolicy",
     "EvidencePack",
     "Export",
     "ExportedLabel",

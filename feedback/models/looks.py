@@ -26,6 +26,9 @@ class SecondLook(models.Model):
     review = models.OneToOneField(Review, null=True, on_delete=models.PROTECT, related_name="second_look")
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     asked_at = models.DateTimeField()
+    is_blind = models.BooleanField(
+        default=False, help_text="Who looks again does not see what was decided before they have said what they would."
+    )
     result = models.CharField(max_length=10, choices=Result, default=Result.WAITING)
     ended_at = models.DateTimeField(null=True)
 

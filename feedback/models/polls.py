@@ -21,6 +21,10 @@ class Poll(models.Model):
     queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="+")
     required = models.PositiveSmallIntegerField(help_text="Reviews asked for, as the rules were at the first vote.")
     why = models.CharField(max_length=120)
+    is_demanded = models.BooleanField(
+        default=False,
+        help_text="Its votes could not be spared: for the stakes of the case, or as nobody had room.",
+    )
     standing = models.CharField(max_length=11, choices=Standing, default=Standing.OPEN)
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, help_text="When it was decided, adjudicated or abandoned.")

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import transaction
 from django.urls import reverse
 
+from approvals.services.lifetimes import end_actions
 from cases.clock import db_now
 from cases.errors import IllegalState
 from cases.models import Case, User
@@ -88,7 +89,10 @@ def judge(case_id: UUID) -> list[ChallengeResult]:
     if any(review.created_at + window > now for review in standing):
         return []
     expected = Expected.from_document(planted.expected)
-    return [_judge(planted, expected, review, now) for review in standing]
+    results = [_judge(planted, expected, review, now) for review in standing]
+    if case.state in (State.APPROVED, State.REJECTED):
+        end_actions(case, actor=case.caller, now=now, why="its caller took it back")
+    return results
 
 
 def _judge(planted: PlantedChallenge, expected: Expected, review: Review, now: datetime) -> ChallengeResult:

@@ -22,7 +22,7 @@ from ..disguise import ENVELOPE, disguise
 from ..gold import RIGHT_VERDICTS
 from ..models import BlindFirstPolicy, Challenge, ChallengePolicy, FrictionCap
 from ..slots import SlotInvalid, check_slots, fill
-from .planting import expected_of
+from .planting import PREVIEW, expected_of
 
 
 class ChallengeInvalid(CountersignError):
@@ -33,10 +33,12 @@ class ChallengeInvalid(CountersignError):
 
 @dataclass(frozen=True)
 class Variant:
-    """One filling of a gold case: the intake as a caller would send it, and what is right in it."""
+    """One filling of a gold case: the intake as a caller would send it, what is right in it, and what the dry run says
+    of its action."""
 
     body: Mapping[str, Any]
     expected: Mapping[str, Any]
+    preview: Mapping[str, Any]
 
 
 def proposal_of(case: Case, *, actor: User) -> Challenge:
@@ -55,6 +57,7 @@ def proposal_of(case: Case, *, actor: User) -> Challenge:
     draft = case.current_draft
     body = {name: case.content.text[name] for name in CASE_TEXTS if name in case.content.text}
     body |= {name: draft.content.text[name] for name in DRAFT_TEXTS if name in draft.content.text}
+    body |= _action_of(case, actor)
     body |= {"kind": case.kind, "language": case.language, "risk_level": case.risk}
     body |= {"model_decision": draft.model_decision, "triggers": []}
     right = final_answer(case) or "" if case.verdict == Verdict.EDIT else ""
@@ -73,6 +76,22 @@ def proposal_of(case: Case, *, actor: User) -> Challenge:
         right_answer=right,
         source=case,
     )
+
+
+def _action_of(case: Case, actor: User) -> dict[str, Any]:
+    """What the AI wanted done in the case, and what the dry run said of it."""
+    action = case.actions.select_related("content", "current_preview__content").order_by("id").first()
+    if action is None:
+        return {}
+    require(actor, "view_action", case.tenant)
+    asked = action.revisions.select_related("content").order_by("number").first().content.text
+    said = action.current_preview.content.text if action.current_preview else {}
+    claimed = {name: action.content.text.get(name) for name in ("policy_basis", "requires_approval")}
+    wanted = {"action": action.name, **asked, **claimed}
+    return {
+        "proposed_action": {name: value for name, value in wanted.items() if value not in (None, "")},
+        PREVIEW: {name: said[name] for name in ("binding", "info") if said.get(name)},
+    }
 
 
 @transaction.atomic
@@ -138,4 +157,5 @@ def variant_of(challenge: Challenge, seed: int | None = None) -> Variant:
         seed=seed,
         now=db_now(),
     )
-    return Variant(filled["body"] | {"domain": challenge.domain}, filled["expected"])
+    preview = filled["body"].pop(PREVIEW, None) or {}
+    return Variant(filled["body"] | {"domain": challenge.domain}, filled["expected"], preview)

@@ -15,7 +15,6 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
-from django.utils.crypto import salted_hmac
 
 from cases.clock import db_now
 from cases.models import Case, Content, Tenant, User
@@ -29,8 +28,9 @@ from queues.services.claims import hold
 
 from ..blind import STREAK, Shares
 from ..errors import FirstOpinionGiven, FirstOpinionMissing, ReviewInvalid
-from ..models import BlindFirstPolicy, ChallengeResult, FirstOpinion, Review
+from ..models import ChallengeResult, FirstOpinion, Review
 from . import friction
+from .lots import lot, may_be_drawn, shares_of
 from .votes import impact_of
 
 LONGEST = 2_000  # characters of a first opinion in words
@@ -57,7 +57,7 @@ def blindness(case: Case, entry: Entry | None, person: User) -> Blindness:
     if case.state != State.PENDING_REVIEW or case.current_draft.is_absent:
         return SEES
     shares, by_rule = _asked_for(case, entry)
-    if not by_rule and (shares is None or lot(case, person) >= shares.highest(case.risk)):
+    if not by_rule and not may_be_drawn(case, person, shares):
         return SEES
     if FirstOpinion.objects.filter(draft=case.current_draft_id, person=person).exists():
         return Blindness(has_spoken=True)
@@ -68,12 +68,6 @@ def blindness(case: Case, entry: Entry | None, person: User) -> Blindness:
     if by_rule or _is_drawn(case, person, shares):
         return Blindness(hides=True, asks=True)
     return SEES
-
-
-def lot(case: Case, person: User) -> float:
-    """In [0, 1), the same for ever for a draft and a person."""
-    key = f"{case.current_draft_id}:{person.pk}"
-    return int(salted_hmac("feedback.blind_first", key, algorithm="sha256").hexdigest()[:13], 16) / 16**13
 
 
 def require_given(case: Case, entry: Entry, actor: User) -> None:
@@ -136,9 +130,11 @@ def _check(case: Case, decision: str, answer: str) -> None:
 
 
 def with_rules(entries: QuerySet[Entry]) -> QuerySet[Entry]:
-    """``entries`` with what ``blindness`` asks of each, so that it asks nothing more where no rule holds."""
+    """``entries`` with what ``blindness`` asks of each, so that it asks nothing more where no rule holds; and with
+    whether it is recorded how their pages are read."""
     hiding = QuorumRule.objects.filter(tenant=OuterRef("tenant"), is_active=True, hides_draft=True)
-    return entries.select_related("case__tenant__blind_first_policy").annotate(may_hide=Exists(hiding))
+    policies = (f"case__tenant__{name}_policy" for name in ("blind_first", "dwell"))
+    return entries.select_related(*policies).annotate(may_hide=Exists(hiding))
 
 
 def _asked_for(case: Case, entry: Entry) -> tuple[Shares | None, bool]:
@@ -146,10 +142,7 @@ def _asked_for(case: Case, entry: Entry) -> tuple[Shares | None, bool]:
     if not hasattr(entry, "may_hide"):
         entry = with_rules(Entry.objects.filter(pk=entry.pk)).get()
         case = entry.case
-    policy: BlindFirstPolicy | None = getattr(case.tenant, "blind_first_policy", None)
-    shares = None
-    if policy is not None and policy.is_on:
-        shares = Shares(policy.percent, policy.percent_risky, policy.percent_on_record)
+    shares = shares_of(case.tenant)
     if not entry.may_hide:
         return shares, False
     rules = QuorumRule.objects.filter(tenant=case.tenant_id, is_active=True, hides_draft=True)
@@ -176,7 +169,7 @@ def _is_drawn(case: Case, person: User, shares: Shares) -> bool:
     missed, streak = _missed_last(person, case.tenant, since), _streak(case, person, since)
     if lot(case, person) >= shares.chance(case.risk, missed_last=missed, accepted_in_a_row=streak):
         return False
-    return friction.friction_of(person, case.tenant, until=since).left > 0
+    return friction.has_room(person, case.tenant, at=since)
 
 
 def _missed_last(person: User, tenant: Tenant, until: datetime) -> bool:

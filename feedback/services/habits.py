@@ -2,6 +2,7 @@
 queries however many people they are."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -14,8 +15,10 @@ from cases.models import Case, Tenant, User
 from cases.vocabulary import Verdict
 
 from ..blind import Anchoring, Turn, anchoring, turn
-from ..habits import Habits, Look, Share, habits
+from ..habits import Dwelt, Habits, Look, Share, habits
 from ..models import ChallengeResult, FirstOpinion, Review, TrainingAlert
+from .dwells import dwelt_since
+from .friction import PEOPLE, Friction, friction_of_team
 
 WINDOW = timedelta(days=30)
 LOOKS = 5_000  # of a tenant; the latest
@@ -27,23 +30,27 @@ _KINDS = (Review.Kind.DECISION, Review.Kind.VOTE)
 class Person:
     name: str
     habits: Habits
+    friction: Friction
 
 
 def of_person(person: User, tenant: Tenant, *, now: datetime) -> Habits:
     """One's own, of the past ``WINDOW``."""
-    found = _habits(tenant, now - WINDOW, Q(reviewer=person), Q(person=person))
+    found = _habits(tenant, now - WINDOW, Q(reviewer=person), Q(person=person), person=person.pk)
     return found.get(person.pk) or habits([], caught=Share(0, 0), anchored=Anchoring())
 
 
 def of_team(tenant: Tenant, *, now: datetime) -> list[Person]:
     """Everybody's who decided something in the past ``WINDOW``, in the order of their names."""
     found = _habits(tenant, now - WINDOW, Q(), Q())
-    people = User.objects.filter(pk__in=found).order_by("first_name", "last_name", "username")
-    return [Person(str(user), found[user.pk]) for user in people]
+    people = list(User.objects.filter(pk__in=found).order_by("first_name", "last_name", "username")[:PEOPLE])
+    taken = friction_of_team(people, tenant)
+    return [Person(str(user), found[user.pk], taken[user.pk]) for user in people]
 
 
-def _habits(tenant: Tenant, since: datetime, of_review: Q, of_person: Q) -> dict[UUID, Habits]:
-    looks = _looks(tenant, since, of_review)
+def _habits(
+    tenant: Tenant, since: datetime, of_review: Q, of_person: Q, *, person: UUID | None = None
+) -> dict[UUID, Habits]:
+    looks = _looks(tenant, since, of_review, dwelt_since(tenant, since, most=LOOKS, person=person))
     caught, turns = _caught(tenant, since, of_person), _turns(tenant, since, of_person)
     return {
         key: habits(seen, caught=caught.get(key, Share(0, 0)), anchored=anchoring(turns[key]))
@@ -51,7 +58,7 @@ def _habits(tenant: Tenant, since: datetime, of_review: Q, of_person: Q) -> dict
     }
 
 
-def _looks(tenant: Tenant, since: datetime, whose: Q) -> dict[UUID, list[Look]]:
+def _looks(tenant: Tenant, since: datetime, whose: Q, dwelt: Mapping[int, Dwelt]) -> dict[UUID, list[Look]]:
     """The reviews of real cases with a draft, newest first, by person."""
     texts = (("user_question", "case__content__body"), ("model_draft", "draft__content__body"))
     question, draft = (Coalesce(Length(KeyTextTransform(key, body)), Value(0)) for key, body in texts)
@@ -60,11 +67,11 @@ def _looks(tenant: Tenant, since: datetime, whose: Q) -> dict[UUID, list[Look]]:
         .filter(case__purpose=Case.Purpose.REAL, draft__is_absent=False)
         .order_by("-created_at")
         .annotate(characters=question + draft)
-        .values_list("reviewer", "verdict", "handling_seconds", "characters")
+        .values_list("reviewer", "verdict", "handling_seconds", "characters", "generation")
     )
     found: dict[UUID, list[Look]] = defaultdict(list)
-    for person, verdict, seconds, characters in rows[:LOOKS]:
-        found[person].append(Look(verdict == Verdict.ACCEPT, seconds, characters))
+    for person, verdict, seconds, characters, generation in rows[:LOOKS]:
+        found[person].append(Look(verdict == Verdict.ACCEPT, seconds, characters, dwelt.get(generation)))
     return found
 
 

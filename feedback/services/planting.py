@@ -10,7 +10,7 @@ it all the same has it. A challenge that nobody met in time is withdrawn by its 
 import random
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,6 +20,7 @@ from django.db import transaction
 from django.db.models import F, Min, Q
 from rest_framework.exceptions import ValidationError
 
+from approvals.models import ProposedAction
 from cases.clock import db_now
 from cases.errors import CountersignError
 from cases.evaluations import claimed_signals
@@ -51,6 +52,7 @@ TRIES = 3
 GOLDS = 200
 COLLEAGUES = 1_000
 RESULTS = 50  # of a person that are looked at
+PREVIEW = "preview"  # in a gold case's body: what the dry run says of its action
 
 _WORKED = {CaseEvent.Kind.DECIDED, CaseEvent.Kind.AUDITED}
 _FIELDS = tuple(Rates.__dataclass_fields__)
@@ -82,7 +84,7 @@ def draw(case: Case, person: User, *, now: datetime, lot: float | None = None) -
     if lot >= rates.highest:
         return None
     tenant = case.tenant
-    if lot >= chance(rates, record_of(person, tenant, now), now) or not friction.share_left(person, tenant):
+    if lot >= chance(rates, record_of(person, tenant, now), now) or friction.is_used_up(person, tenant):
         return None
     seconds = secrets.SystemRandom().uniform(*DELAYS)
     plan = ChallengePlan(tenant=tenant, person=person, domain=case.domain, due_at=now + timedelta(seconds=seconds))
@@ -149,13 +151,14 @@ def open_due(*, within: timedelta = PERIOD) -> int:
 
 @transaction.atomic
 def open_plan(plan_id: UUID) -> PlantedChallenge | None:
-    """Let the challenge come in; None where the person does not work now or nothing fits. The plan is over then."""
+    """Let the challenge come in; None where the person does not work now, has had their share of such work meanwhile,
+    or nothing fits. The plan is over then."""
     plan = ChallengePlan.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=plan_id).first()
     if plan is None:
         return None
     fitness = fitness_of(plan.person, plan.tenant)
     planted = None
-    if fitness is not None and fitness.is_working:
+    if fitness is not None and fitness.is_working and friction.has_room(plan.person, plan.tenant):
         planted = plant(plan.person, plan.tenant, plan.domain, fitness)
     plan.delete()
     return planted
@@ -167,8 +170,9 @@ def plant(person: User, tenant: Tenant, domain: str, fitness: Fitness) -> Plante
     if len(donors) < FEW_DONORS:
         return None
     dice = secrets.SystemRandom()
-    for challenge in _new_to(person, tenant, domain, dice):
-        for donor in dice.sample(donors, TRIES):
+    action, alike = _alike(donors, dice)
+    for challenge in _new_to(person, tenant, domain, dice, action):
+        for donor in dice.sample(alike, min(TRIES, len(alike))):
             try:
                 with transaction.atomic(), structlog.contextvars.bound_contextvars(request_id=str(uuid4())):
                     return _open(challenge, donor, donors, person, fitness)
@@ -179,9 +183,21 @@ def plant(person: User, tenant: Tenant, domain: str, fitness: Fitness) -> Plante
     return None
 
 
-def _new_to(person: User, tenant: Tenant, domain: str, dice: random.Random) -> Iterator[Challenge]:
-    """What they have neither been meant for nor decided, in no order; a few, since each may be tried."""
+def _alike(donors: Sequence[Case], dice: random.Random) -> tuple[str, list[Case]]:
+    """The action of one of ``donors``, or nothing, and all that propose the same: challenges come with an action as
+    often as the domain's cases do, or who sees one, or none, would know."""
+    rows = ProposedAction.objects.filter(case__in=donors).order_by("-id").values_list("case", "name")
+    actions = dict(rows)
+    action = actions.get(dice.choice(donors).pk, "")
+    return action, [case for case in donors if actions.get(case.pk, "") == action]
+
+
+def _new_to(person: User, tenant: Tenant, domain: str, dice: random.Random, action: str) -> Iterator[Challenge]:
+    """What proposes this ``action``, or none, and they have neither been meant for nor decided, in no order; a few,
+    since each may be tried."""
     golds = Challenge.objects.filter(tenant=tenant, domain=domain, is_active=True)
+    proposing = {"body__proposed_action__action": action} if action else {"body__has_key": "proposed_action"}
+    golds = golds.filter(**proposing) if action else golds.exclude(**proposing)
     had = PlantedChallenge.objects.filter(Q(person=person) | Q(results__person=person), tenant=tenant)
     keys = list(golds.exclude(pk__in=had.values("challenge")).values_list("pk", flat=True)[:GOLDS])
     for key in dice.sample(keys, min(TRIES, len(keys))):
@@ -214,7 +230,13 @@ def _open(
         tenant=tenant,
         challenge=challenge,
         person=person,
-        expected=fill(expected_of(challenge).as_document(), challenge.slots, seed=seed, now=now, names=names),
+        expected=fill(
+            expected_of(challenge).as_document() | {PREVIEW: challenge.body.get(PREVIEW)},
+            challenge.slots,
+            seed=seed,
+            now=now,
+            names=names,
+        ),
         planted_at=now,
     )
     planted.save(force_insert=True)
@@ -245,6 +267,7 @@ def payload_of(
 ) -> dict[str, Any]:
     """The intake's body: the gold case with its slots filled, in the envelope of ``donor``."""
     body = fill(challenge.body, challenge.slots, seed=seed, now=now, names=names)
+    body.pop(PREVIEW, None)
     body["domain"] = challenge.domain
     draft, release = donor.current_draft, donor.current_draft.release
     parts = {name: getattr(release, name) for name in ("model", "version", "prompt_version", "retrieval_version")}
@@ -264,6 +287,10 @@ def payload_of(
         body["external_id"] = name
     body["tags"] = list(donor.tags)
     body["customer"] = _customer(body.get("customer"), donor, challenge.tenant, dice)
+    if "attachments" not in body:
+        body["attachments"] = envelopes.attachments_like(donor.content.text.get("attachments") or (), dice)
+    if named := (body.get("proposed_action") or {}).get("customer_id"):
+        body["proposed_action"]["customer_id"] = body["customer"].get("reference") or envelopes.same_shape(named, dice)
     return {name: value for name, value in body.items() if value}
 
 
@@ -289,6 +316,25 @@ def _free_name(tenant: Tenant, donors: Sequence[Case], dice: random.Random) -> s
         if name and not Case.objects.filter(tenant=tenant, external_id=name).exists():
             return name
     return ""
+
+
+def preview_of(action: ProposedAction) -> Mapping[str, Any] | None:
+    """For ``ACTION_STAND_INS``: what the dry run of a challenge's action says. Numbers that are told for information,
+    such as how much is open today, are those of the type's last real dry run: old ones would stand out."""
+    expected = PlantedChallenge.objects.filter(case=action.case_id).values_list("expected", flat=True).first()
+    said = (expected or {}).get(PREVIEW)
+    if not said or not (info := said.get("info")):
+        return said
+    real = ProposedAction.objects.filter(Q(case=None) | Q(case__purpose=Case.Purpose.REAL))
+    last = real.filter(action_type=action.action_type_id, current_preview__isnull=False).order_by("-id")
+    told = last.select_related("current_preview__content").first()
+    now_said = (told.current_preview.content.text.get("info") or {}) if told else {}
+    numbers = {name: value for name, value in now_said.items() if _is_number(value) and _is_number(info.get(name))}
+    return said | {"info": info | numbers}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def still_open() -> Any:

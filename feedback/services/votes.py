@@ -23,12 +23,15 @@ from cases.vocabulary import Risk
 from queues.models import Entry
 from queues.services import ballots
 from queues.services.entries import locked_entry
+from queues.services.staffing import fitting
 
 from ..errors import NothingToUndo, NotPending, ReviewInvalid, TooLate
 from ..models import Poll, Review
 from ..quorum import WAITS_FOR_ADJUDICATOR, Standing, Voice, tally
 from ..submission import Submission, has_reason
+from . import friction
 
+OTHERS = 50  # people who are asked for one with room for the next vote
 _COUNTED = (Review.Kind.VOTE, Review.Kind.DECISION)
 
 
@@ -49,6 +52,7 @@ def poll_for(case: Case, entry: Entry, *, now: datetime) -> Poll | None:
         queue=entry.queue,
         required=required,
         why=why[:120],
+        is_demanded=ballots.is_demanded(entry, risk=case.risk, impact=impact_of(case)),
         opened_at=now,
     )
     poll.save(force_insert=True)
@@ -84,15 +88,30 @@ def kind_of(poll: Poll, submission: Submission) -> Review.Kind:
 def settle(poll: Poll, case: Case, entry: Entry, review: Review, *, actor: User) -> None:
     """Store where ``poll`` stands after ``review``; an undecided case goes to the front for the next person."""
     is_vote = review.kind == Review.Kind.VOTE
+    is_split = poll.standing in WAITS_FOR_ADJUDICATOR
     poll.closed_at = None if is_vote else review.created_at
-    poll.save(update_fields=["standing", "closed_at"])
+    could_not_wait = entry.spares_until is not None and entry.spares_until <= review.created_at
+    if is_vote:
+        ballots.pass_on(entry, actor, to_adjudicator=is_split)
+        until = None if is_split or poll.is_demanded else _spares_until(entry, at=review.created_at)
+        ballots.spare(entry, until)
+        could_not_wait |= until is None and not is_split
+    poll.is_demanded |= could_not_wait
+    poll.save(update_fields=["standing", "closed_at", "is_demanded"])
     if not is_vote:
         return
-    is_split = poll.standing in WAITS_FOR_ADJUDICATOR
-    ballots.pass_on(entry, actor, to_adjudicator=is_split)
     record(case, CaseEvent.Kind.VOTED, actor, at=review.created_at)
     if is_split:
         record(case, CaseEvent.Kind.SPLIT, actor, at=review.created_at, how=str(poll.standing))
+
+
+def _spares_until(entry: Entry, *, at: datetime) -> datetime | None:
+    """While somebody else is at work who may have the next vote and has room for it under the cap on friction, nobody
+    without room is given it: for half of the time that is left, since the case has a deadline too."""
+    others = [one.user for one in fitting(entry) if one.at_work][:OTHERS]
+    if not any(friction.has_room(person, entry.tenant) for person in others):
+        return None
+    return at + max(timedelta(0), entry.due_at - at) / 2
 
 
 def standing_votes(poll: Poll) -> QuerySet[Review]:

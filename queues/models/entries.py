@@ -35,6 +35,7 @@ RANK = (
     f"{MINUTES_A_POINT} * greatest({LEAST_PRIORITY}, least(priority, {MOST_PRIORITY})))) AT TIME ZONE 'UTC'"
 )
 FREE = models.Q(claimed_by=None, paused_at=None, kept_for=None)
+SPARING = models.Q(kind="second") | models.Q(spares_until__isnull=False)
 NARROWED = models.Q(for_adjudicator=True) | ~models.Q(excluded=[])  # Not everybody who works its queue may have it.
 
 
@@ -92,6 +93,10 @@ class Entry(models.Model):
 
     for_adjudicator = models.BooleanField(
         default=False, help_text="Reviewers disagree: only who may adjudicate is offered it."
+    )
+
+    spares_until = models.DateTimeField(
+        null=True, help_text="A further vote: until then it is not given to whose share of such work is used up."
     )
 
     paused_at = models.DateTimeField(null=True)
@@ -182,6 +187,9 @@ class Entry(models.Model):
             ),
             models.Index(  # Read by keeping.sweep_passed.
                 fields=["passed_at"], name="entry_passed", condition=models.Q(passed_at__isnull=False)
+            ),
+            models.Index(  # Read by fitness: whether anything waits that asks for the cap on friction.
+                fields=["tenant"], name="entry_sparing", condition=FREE & SPARING
             ),
             models.Index(fields=["queue", "due_at"], name="entry_by_queue"),  # Read by the queue's page and its health.
         )

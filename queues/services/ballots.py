@@ -4,6 +4,7 @@ Called by the room above under the locks of the case and its entry.
 """
 
 from collections.abc import Collection
+from datetime import datetime
 from uuid import UUID
 
 from cases.models import Case, User
@@ -27,6 +28,19 @@ def reviews_required(entry: Entry, *, risk: str, impact: str) -> tuple[int, str]
     )
 
 
+def is_demanded(entry: Entry, *, risk: str, impact: str) -> bool:
+    """Whether several reviews of ``entry`` are asked for by a rule for its stakes, a risk or an impact."""
+    rules = entry.queue.tenant.quorum_rules.filter(is_active=True)
+    demands = [rule.as_demand() for rule in rules]
+    return any(one.is_of_stakes and one.holds(queue=entry.queue_id, risk=risk, impact=impact) for one in demands)
+
+
+def spare(entry: Entry, until: datetime | None) -> None:
+    """Until then nobody whose share of such work is used up is given ``entry``; None: anybody who fits may have it."""
+    entry.spares_until = until
+    entry.save(update_fields=["spares_until"])
+
+
 def pass_on(entry: Entry, voter: User, *, to_adjudicator: bool) -> None:
     """``voter`` has voted: the entry waits at the front, for somebody else, or for who may settle a disagreement."""
     free(entry, Claim.End.VOTED)
@@ -40,8 +54,8 @@ def reopen_to(case: Case, voter: User) -> bool:
     """``voter`` took a vote back: they may have the case again, and have it at once unless somebody else does."""
     entry = locked_entry(case)
     entry.excluded = [user_id for user_id in entry.excluded if user_id != voter.pk]
-    entry.for_adjudicator = False
-    entry.save(update_fields=["excluded", "for_adjudicator"])
+    entry.for_adjudicator, entry.spares_until = False, None
+    entry.save(update_fields=["excluded", "for_adjudicator", "spares_until"])
     if entry.claimed_by_id or entry.kept_for_id or entry.paused_at:
         return False
     hand_to(entry, voter)
@@ -60,8 +74,8 @@ def let_in(case: Case, user_ids: Collection[UUID]) -> None:
     """A new draft is a new question: who voted on the last one may have it again, and nobody has to settle it."""
     if entry := locked_entry(case):
         entry.excluded = sorted({*entry.excluded} - {*user_ids})
-        entry.for_adjudicator = False
-        entry.save(update_fields=["excluded", "for_adjudicator"])
+        entry.for_adjudicator, entry.spares_until = False, None
+        entry.save(update_fields=["excluded", "for_adjudicator", "spares_until"])
 
 
 def ask_again(entry: Entry) -> None:

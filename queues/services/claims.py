@@ -28,9 +28,12 @@ HOLDING = ["claimed_by", "claimed_at", "lease_expires_at", "kept_for", "back_at"
 DEPTHS = (16, 256, 4096, None)
 
 _WAITS = """entry.tenant_id = %(tenant)s AND entry.claimed_by_id IS NULL AND entry.paused_at IS NULL
-        AND NOT %(user)s = ANY(entry.excluded) AND (%(adjudicates)s OR NOT entry.for_adjudicator)"""
-# Offered to whom has not skipped it; who asks for this very case, or had it kept for them, may have it all the same.
-_FREE = f"{_WAITS} AND entry.kept_for_id IS NULL AND NOT %(user)s = ANY(entry.passed_by)"
+        AND NOT %(user)s = ANY(entry.excluded) AND (%(adjudicates)s OR NOT entry.for_adjudicator)
+        AND NOT (%(spared)s AND entry.kind = 'second' AND entry.kept_for_id IS NULL)"""
+# Offered to whom has not skipped it and is not spared further votes; who asks for this very case, or had it kept for
+# them, may have it all the same.
+_FREE = f"""{_WAITS} AND entry.kept_for_id IS NULL AND NOT %(user)s = ANY(entry.passed_by)
+        AND NOT (%(spared)s AND coalesce(entry.spares_until > %(at)s, false))"""
 _MINE = f"{_WAITS} AND (entry.kept_for_id IS NULL OR entry.kept_for_id = %(user)s)"
 
 # A line is a stretch of an index that is read from its head and only so far, however much waits behind it or in other
@@ -193,6 +196,10 @@ def _explain(fitness: Fitness, entry: Entry) -> NoReturn:
         )
     if not fitness.works(entry):
         raise NotFit(f"You do not work {entry.queue}: it takes another skill or right. Ask a supervisor.")
+    if fitness.spares(entry):
+        raise NotFit(
+            "You have had your share of second looks, so that this one is for somebody else. Take the next case."
+        )
     if not fitness.reads(entry.language):
         raise NotFit(f"This case is in the language {entry.language}, which your profile does not name.")
     raise AlreadyClaimed("Somebody else has just taken this case. Take another one.")
@@ -243,6 +250,7 @@ def _claim(
         "generations": GENERATIONS,
         "case": case.pk if case else None,
         "adjudicates": fitness.adjudicates,
+        "spared": fitness.is_spared,
     }
     with connection.cursor() as cursor:
         for depth in depths:

@@ -19,6 +19,7 @@ from cases.models import Tenant, User
 from ..models import Entry, Queue, Reviewer
 from ..routing import primary
 from . import shifts
+from .sparing import is_spared
 
 UNDETERMINED = "und"  # BCP 47: nobody said which language, so that anybody may try.
 
@@ -57,6 +58,11 @@ SELECT
         AND entry.back_at <= instant.at),
     (SELECT count(*) FROM queues_entry entry
      WHERE entry.claimed_by_id = reviewer.user_id AND entry.tenant_id = reviewer.tenant_id),
+    EXISTS (
+        SELECT FROM queues_entry entry
+        WHERE entry.tenant_id = reviewer.tenant_id AND (entry.kind = 'second' OR entry.spares_until IS NOT NULL)
+            AND entry.claimed_by_id IS NULL AND entry.paused_at IS NULL AND entry.kept_for_id IS NULL
+    ),
     adjudicator.is_one, open.ids, open.slugs, {", ".join(f"reviewer.{name}" for name in _FIELDS)}
 FROM queues_reviewer reviewer
 JOIN cases_tenant tenant ON tenant.id = reviewer.tenant_id
@@ -106,6 +112,7 @@ class Fitness:
     back: int = 0  # entries that they set aside or were given, and that are due back
     is_away: bool = False
     at: datetime | None = None  # the database's clock when this was asked
+    is_spared: bool = False  # has had their share of second looks and further votes
     adjudicates: bool = False  # holds ``adjudicate_case``: is offered the cases on which reviewers disagree
 
     @property
@@ -132,12 +139,17 @@ class Fitness:
 
     def fits(self, entry: Entry) -> bool:
         """Whether ``entry`` may be theirs, had nobody else: what the SQL of ``claims`` asks, for buttons and errors."""
-        return self.works(entry) and self.reads(entry.language)
+        return self.works(entry) and self.reads(entry.language) and not self.spares(entry)
 
     def works(self, entry: Entry) -> bool:
         if entry.for_adjudicator and not self.adjudicates:
             return False
         return entry.queue_id in self.slugs and self.reviewer.user_id not in entry.excluded
+
+    def spares(self, entry: Entry) -> bool:
+        """Whether ``entry`` is a second look that is for somebody else, as they have had their share; one that they set
+        aside or were given stays theirs. Of further votes they are only not offered any."""
+        return self.is_spared and entry.kind == Entry.Kind.SECOND and entry.kept_for_id is None
 
     def reads(self, language: str) -> bool:
         return reads(self.languages, language)
@@ -153,7 +165,7 @@ def fitness_of(user: User, tenant: Tenant | None = None) -> Fitness | None:
     """``user`` as a reviewer, or None: no profile, no membership, not active, or not in this tenant.
 
     Without a tenant it is the first by slug of those that they review for. One query; ``reviewer`` comes without its
-    tenant and its user loaded.
+    tenant and its user loaded. While second looks or further votes wait, the cap on friction is asked as well.
     """
     with connection.cursor() as cursor:
         asked = {"user": user.pk, "tenant": tenant.pk if tenant else None, "pretended": clock.pretended()}
@@ -161,14 +173,24 @@ def fitness_of(user: User, tenant: Tenant | None = None) -> Fitness | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    at, is_away, back, held, adjudicates, ids, slugs, *fields = row
+    at, is_away, back, held, has_sparing, adjudicates, ids, slugs, *fields = row
     values = [
         column.from_db_value(value, None, connection) if hasattr(column, "from_db_value") else value
         for column, value in zip(_COLUMNS, fields, strict=True)
     ]
     reviewer = Reviewer.from_db(connection.alias, _FIELDS, values)
     languages = tuple(primary(code) for code in reviewer.languages)
-    return Fitness(reviewer, dict(zip(ids, slugs, strict=True)), languages, held, back, bool(is_away), at, adjudicates)
+    return Fitness(
+        reviewer,
+        dict(zip(ids, slugs, strict=True)),
+        languages,
+        held,
+        back,
+        bool(is_away),
+        at,
+        is_spared=has_sparing and is_spared(user, reviewer.tenant),
+        adjudicates=adjudicates,
+    )
 
 
 def queues_of(user: User, reviewer: Reviewer) -> QuerySet[Queue]:

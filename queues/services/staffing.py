@@ -83,10 +83,16 @@ _OUTER = Demand(
     level=OuterRef(OuterRef("skill_level")),
 )
 _AWAY = Exists(Membership.objects.away(Now()).filter(user=OuterRef("user"), tenant=OuterRef("tenant")))
-_settles = {"permission__codename": "adjudicate_case", "content_object": OuterRef("tenant")}
-ADJUDICATES = Exists(TenantGroupPermission.objects.filter(group__user=OuterRef("user"), **_settles)) | Exists(
-    TenantUserPermission.objects.filter(user=OuterRef("user"), **_settles)
-)
+
+
+def holding(right: str) -> Q:
+    """The reviewers who hold ``right`` on their tenant, by themselves or by a group."""
+    given = {"permission__codename": right, "content_object": OuterRef("tenant")}
+    by_group = TenantGroupPermission.objects.filter(group__user=OuterRef("user"), **given)
+    return Q(Exists(by_group)) | Q(Exists(TenantUserPermission.objects.filter(user=OuterRef("user"), **given)))
+
+
+ADJUDICATES = holding("adjudicate_case")
 _AT_WORK = Q(is_on_shift=True, in_hours=True) & ~Q(_AWAY)
 
 

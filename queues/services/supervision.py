@@ -221,6 +221,8 @@ def _taker(entry: Entry, to: User) -> User:
         raise Unassignable(
             f"{person} may not have {entry.case}: it takes a skill, a right, or no conflict of interest."
         )
+    if entry.kind == Entry.Kind.SECOND and fitness.spares(entry):
+        raise Unassignable(f"{person} has had their share of second looks. Choose somebody else; nothing was changed.")
     if not fitness.reads(entry.language):
         raise Unassignable(f"{person} does not read {entry.language}, the language of {entry.case}.")
     if not fitness.is_working:

@@ -21,8 +21,8 @@ from feedback.dose import (
     Rates,
     Record,
     chance,
+    has_room,
     misses_that_pause,
-    share_left,
 )
 
 from .oversight import Person
@@ -72,8 +72,8 @@ def year_of(person: Person, a_day: int, dice: random.Random, rates: Rates = DEFA
             within_a_day=sum(at > now - DAY for at in planted[:10]),
             results=results,
         )
-        has_room = share_left(sum(last_kinds), len(last_kinds), DEFAULT_PERCENT) > 0
-        is_next = has_room and dice.random() < chance(rates, record, now)
+        may_come = has_room(sum(last_kinds), len(last_kinds), DEFAULT_PERCENT)
+        is_next = may_come and dice.random() < chance(rates, record, now)
     return Found(first_alert, None, met / (a_day * DAYS + met))
 
 

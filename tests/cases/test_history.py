@@ -60,6 +60,7 @@ def test_history_is_kept_of_configuration_cases_and_actions_and_of_nothing_hot()
         "feedback.BlindFirstPolicy",
         "feedback.Challenge",
         "feedback.ChallengePolicy",
+        "feedback.DwellPolicy",
         "feedback.FrictionCap",
         "feedback.TrainingAlert",
         "feedback.PushTarget",

@@ -13,6 +13,7 @@ from queues.services import claims
 from queues.services.fitness import fitness_of
 from tests.worlds import World
 
+TRIES = 50
 WRONG = "Yes, [[name1.first]]. Your order [[id1]] can still be returned within 60 days."
 RIGHT = "I am sorry, [[name1.first]]. Order [[id1]] could be returned within 30 days, which are over."
 
@@ -51,9 +52,11 @@ def real_cases(world: World, count: int = planting.FEW_DONORS, **fields: Any) ->
 
 
 def plant(world: World, person: User | None = None, domain: str = "billing") -> PlantedChallenge:
-    """A challenge for ``person``, by default the reviewer; there must be one that fits."""
-    person = person or world.reviewer
-    planted = planting.plant(person, world.tenant, domain, fitness_of(person, world.tenant))
+    """A challenge for ``person``, by default the reviewer; there must be one that fits, and now and then the lot wants
+    one with an action, as some of the domain's cases have one."""
+    person, planted, tries = person or world.reviewer, None, 0
+    while planted is None and tries < TRIES:
+        planted, tries = planting.plant(person, world.tenant, domain, fitness_of(person, world.tenant)), tries + 1
     assert planted is not None, "nothing was planted"
     return planted
 

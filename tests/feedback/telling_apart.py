@@ -18,18 +18,22 @@ from uuid import UUID
 from django.test import Client
 from django.urls import reverse
 
+from approvals.models import ProposedAction
+from approvals.services.lifetimes import sweep_ended_cases
 from cases.models import Case, User
 from feedback.models import PlantedChallenge
 from feedback.services import challenges, planting, reviews
 from feedback.submission import Submission
 from queues.models import Entry
 from queues.services import claims
-from queues.services.fitness import fitness_of
+from queues.services.fitness import Fitness, fitness_of
+from tests.approvals.desks import run_due
 from tests.callers import Caller
 from tests.worlds import World
 
 FOLDS = 5
 ROUNDS = 25
+TRIES = 30
 WORDS = 16  # buckets that words are hashed into
 
 # Half of them are names that challenges use as well, as in life.
@@ -80,6 +84,18 @@ def real_payload(number: int, dice: random.Random) -> dict[str, Any]:
         payload["customer"] = {"reference": f"cust_{dice.randrange(1000, 9999)}", "email": f"{first}@x.org".lower()}
     if dice.random() < 0.4:
         payload["trace_id"] = f"{dice.getrandbits(64):016x}"
+    if dice.random() < 0.3:
+        scan = f"https://files.example/scans/invoice-{dice.randrange(1000, 9999)}.pdf"
+        payload["attachments"] = [
+            {"url": scan, "media_type": "application/pdf", "sha256": f"{dice.getrandbits(256):064x}"}
+        ]
+    if dice.random() < 0.3:
+        payload["proposed_action"] = {
+            "action": "issue_refund",
+            "params": {"order_id": f"ord_{words['order']}"},
+            "amount": words["amount"],
+            "currency": "USD",
+        }
     if dice.random() < 0.5:
         payload["tags"] = [dice.choice(("beta", "vip"))]
     return payload
@@ -95,6 +111,9 @@ def build(world: World, *, each: int, golds: int, people: Sequence[User], dice: 
         entry = claims.claim(case, people[0])
         said = Submission("reject", notes="Wrong.", no_evidence_applies=True)
         reviews.submit(case.pk, _fit(said, entry), actor=people[0], generation=entry.generation)
+    run_due(2 * golds)
+    sweep_ended_cases(limit=golds)
+    for case in earlier:
         proposal = challenges.proposal_of(Case.objects.with_text().get(pk=case.pk), actor=world.supervisor)
         proposal.explanation = "It promises what the policy does not."
         challenges.save(proposal, actor=world.supervisor, reason="for the test")
@@ -106,14 +125,21 @@ def build(world: World, *, each: int, golds: int, people: Sequence[User], dice: 
     for turn, is_challenge in enumerate(turns):
         if is_challenge:
             person = people[turn % len(people)]
-            planted = planting.plant(person, world.tenant, "billing", fits[person])
+            planted = _planted(person, world, fits[person])
             assert planted is not None, "more challenges than gold cases"
             groups[planted.case_id] = str(planted.challenge_id)
         else:
             case = world.submit(**real_payload(number, dice))
             groups[case.pk] = str(case.pk)
             number += 1
+        run_due(2)
     return groups
+
+
+def _planted(person: User, world: World, fitness: Fitness) -> PlantedChallenge | None:
+    """One, though the lot may ask for an action that the gold cases left do not have."""
+    found = (planting.plant(person, world.tenant, "billing", fitness) for _ in range(TRIES))
+    return next((planted for planted in found if planted), None)
 
 
 def _fit(said: Submission, entry: Entry) -> Submission:
@@ -122,14 +148,18 @@ def _fit(said: Submission, entry: Entry) -> Submission:
     return Submission(said.verdict, notes=said.notes, checked_evidence=checked)
 
 
-def look(world: World, groups: Mapping[UUID, str], *, people: Sequence[User]) -> list[dict[str, float]]:
-    """What is to be seen of each case, in the order of ``groups``: before it is decided, while it is held, afterwards.
+def look(world: World, groups: Mapping[UUID, str], *, people: Sequence[User], signer: User) -> list[dict[str, float]]:
+    """What is to be seen of each case, in the order of ``groups``: before it is decided, while it is held, afterwards;
+    and of its action, by ``signer``.
 
     Each is taken by somebody whom the queue would give it to, read by the API and on the page, and decided.
     """
+    signs = Caller(signer, world.tenant)
     reader, browser = Caller(people[-1], world.tenant), Client()
     browser.force_login(people[-1], backend="django.contrib.auth.backends.ModelBackend")
     seen = {key: features(reader.get(f"cases/case_{key.hex}/").json(), "case") for key in groups}
+    for key, case_id in ProposedAction.objects.filter(case__in=groups).values_list("pk", "case"):
+        seen[case_id] |= features(signs.get(f"actions/act_{key.hex}/").json(), "action")
     for place, key in enumerate(Case.objects.filter(pk__in=groups).order_by("-id").values_list("pk", flat=True)):
         seen[key]["place in the list"] = place % 7
     held_before = 0
@@ -222,7 +252,8 @@ def tell_apart(
     """Cross-validated: what is made of one gold case stands in one fold, since nobody is given the same one twice."""
     columns = sorted({name for row in rows for name in row})
     matrix = [[row.get(name, -1.0) for row in rows] for name in columns]
-    matrix = [values for values in matrix if len(set(values)) > 1]
+    # Columns that say the same of every row are one, and those that say nothing are none.
+    matrix = [values for values in dict.fromkeys(map(tuple, matrix)) if len(set(values)) > 1]
     order = sorted(set(groups))
     dice.shuffle(order)
     fold_of = {group: place % FOLDS for place, group in enumerate(order)}

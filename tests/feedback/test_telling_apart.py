@@ -6,8 +6,8 @@ import random
 
 import pytest
 
+from tests.approvals.desks import make_desk
 from tests.feedback.telling_apart import Told, build, leads, look, tell_apart
-from tests.worlds import make_world
 
 EACH = int(os.environ.get("TELL_APART_EACH", "16"))  # so many challenges, and as many real cases
 SURE = 3.29  # so many standard errors: one run in a thousand is wrong by chance alone
@@ -15,12 +15,13 @@ SURE = 3.29  # so many standard errors: one run in a thousand is wrong by chance
 
 @pytest.mark.django_db
 @pytest.mark.timeout(60 + 12 * EACH)
-def test_a_classifier_over_everything_visible_finds_challenges_no_better_than_chance():
-    dice = random.Random(9)
-    world = make_world("acme", undo_seconds=0)
+def test_a_classifier_over_everything_visible_finds_challenges_no_better_than_chance(settings):
+    settings.ACTION_EXECUTORS = {"till": "tests.approvals.till.Till"}
+    dice, desk = random.Random(9), make_desk()
+    world = desk.world
     people = [world.reviewer, world.colleague, world.person("cora", "reviewer", reviews=True)]
     groups = build(world, each=EACH, golds=EACH, people=people, dice=dice)
-    rows = look(world, groups, people=people)
+    rows = look(world, groups, people=people, signer=desk.cara)
     truth = [group != str(key) for key, group in groups.items()]
     assert sum(truth) == EACH and len(rows) == 2 * EACH
     told = tell_apart(rows, truth, list(groups.values()), random.Random(1))

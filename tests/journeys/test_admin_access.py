@@ -56,6 +56,7 @@ from feedback.models import (
     ChallengeResult,
     DriftAlert,
     DriftLook,
+    DwellPolicy,
     EvidencePack,
     Export,
     FrictionCap,
@@ -211,6 +212,8 @@ def challenged(world: World) -> dict[type[Model], Any]:
     result = challenging.missed(world, pat, title=f"Gold of {tenant.slug}")
     cap = FrictionCap(tenant=tenant, percent=10)
     cap.save_as(system, "created")
+    dwell = DwellPolicy(tenant=tenant)
+    dwell.save_as(system, "created")
     blind = BlindFirstPolicy(tenant=tenant, percent=0, percent_risky=0, percent_on_record=0)
     blind.save_as(system, "created")
     rule = ChallengePolicy(tenant=tenant, base_rate=0.0, rate_after_quiet=0.0, rate_after_miss=0.0)
@@ -220,6 +223,7 @@ def challenged(world: World) -> dict[type[Model], Any]:
         Challenge: result.planted.challenge_id,
         ChallengePolicy: rule.pk,
         ChallengeResult: result.pk,
+        DwellPolicy: dwell.pk,
         FrictionCap: cap.pk,
         PlantedChallenge: result.planted_id,
         TrainingAlert: result.alert.pk,

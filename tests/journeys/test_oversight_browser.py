@@ -1,14 +1,19 @@
-"""Blind first, and a split that somebody settles, in a real browser."""
+"""Blind first, a blind second look, and a split that somebody settles, in a real browser."""
 
 import os
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from cases.clock import db_now
 from cases.models import Case
+from cases.models.people import system_actor
 from cases.states import State
-from feedback.models import FirstOpinion, Poll
+from feedback.models import Dwell, DwellPolicy, FirstOpinion, Poll, SecondLook
 from feedback.quorum import Standing
+from feedback.services import looks
+from feedback.services.looks import Wish
 from feedback.submission import Submission
 from tests.feedback.test_blind_first import DECISION, OPTIONS, always
 from tests.feedback.test_quorum import vote, voting_world
@@ -50,6 +55,36 @@ def test_a_reviewer_speaks_first_sees_the_draft_and_decides(live_server):
         shoot(page, "habits")
     assert FirstOpinion.objects.get().decision == "deny"
     assert Case.objects.get(pk=case.pk).state == State.APPROVED
+
+
+def test_a_second_look_is_given_blind_and_how_the_page_was_read_is_recorded_where_that_is_on(live_server):
+    world = make_world(rules=OPTIONS, undo_seconds=0)
+    DwellPolicy(tenant=world.tenant, is_on=True).save_as(system_actor(), "agreed with the works council")
+    case = world.submit(evidence=[{"document_id": f"page_{n}", "quote": "Within 30 days. " * 40} for n in range(12)])
+    vote(case, world.reviewer, Submission("reject", notes="Out of time."))
+    asked = Wish(since=db_now() - timedelta(hours=1), until=db_now(), number=1, is_blind=True)
+    looks.sample(world.tenant, asked, actor=world.supervisor, reason="monthly sample")
+    with chromium() as browser, watched_page(browser, live_server.url) as page:
+        sign_in(page, world.colleague.username, PASSWORD)
+        page.goto(f"/admin/feedback/review/work/{case.pk}/")
+        expect(page.get_by_text("Somebody has decided this case")).to_be_visible()
+        page.get_by_role("button", name="Take this case").click()
+        expect(page.get_by_role("heading", name="Your second look")).to_be_visible()
+        expect(page.get_by_text("Recorded while you hold this case")).to_be_visible()
+        expect(page.get_by_text("Out of time.")).to_have_count(0)
+        page.get_by_text("Open the rest").click()
+        page.mouse.wheel(0, 20_000)
+        shoot(page, "second-look")
+        page.get_by_label("Notes").fill("Forty days are more than thirty.")
+        page.get_by_role("button", name="Reject").click()
+        expect(page.get_by_text("You both say the same")).to_be_visible()
+        page.goto(f"/admin/feedback/review/work/{case.pk}/")
+        expect(page.get_by_text("Out of time.").first).to_be_visible()
+        page.goto("/admin/feedback/review/habits/")
+        expect(page.get_by_text("also records how pages are read")).to_be_visible()
+    recorded = Dwell.objects.get()
+    assert recorded.person == world.colleague and recorded.is_long and recorded.opened >= 1 and recorded.depth > 50
+    assert SecondLook.objects.get().result == SecondLook.Result.UPHELD
 
 
 def test_two_texts_that_differ_are_settled_by_a_senior_reviewer(live_server):

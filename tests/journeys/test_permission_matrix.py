@@ -295,7 +295,7 @@ def own_page_arguments(scene: Scene) -> dict[str, tuple[tuple[Any, ...], dict[st
     for name in ("threshold_apply", "weights_learn", "weights_adopt", "weights_shadow", "weights_back"):
         found[f"feedback_{name}"] = ((), advised)
     found["feedback_what_if"] = ((), {"policy": str(world.policy.pk)})
-    for name in ("take", "decide", "undo", "keep", "heartbeat"):
+    for name in ("take", "decide", "undo", "keep", "dwell", "heartbeat"):
         found[f"feedback_review_{name}"] = ((scene.keys[Case],), {"generation": "1", "verdict": "accept"})
     found["feedback_review_first"] = ((scene.keys[Case],), {"generation": "1", "answer": "a"})
     found["feedback_review_strike"] = ((scene.keys[Case], uuid4()), why)
