@@ -56,6 +56,7 @@ class Page:
 
     def __init__(self, found: Opened, user: User, rights: HeldRights) -> None:
         self.case, self.entry, self.now, self._promised = found.case, found.entry, found.now, found.promised
+        self.has_actions, self.has_results = found.has_actions, found.has_results
         self.user = user
         self.draft: Draft = self.case.current_draft
         self.zone = ZoneInfo(self.case.tenant.time_zone)
@@ -302,6 +303,8 @@ class Page:
 
     @cached_property
     def actions(self) -> list[ShownAction]:
+        if not self.has_actions:
+            return []
         return actions_of(self.case, self.user, self.visible, now=self.now, is_decidable=self.is_decidable)
 
     @cached_property

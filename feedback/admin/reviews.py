@@ -42,7 +42,7 @@ from ..errors import ReviewInvalid
 from ..models import Review, SecondLook
 from ..page import Page, page_of, undo_left
 from ..seeing import reviews_visible_to
-from ..services import challenge_results, dwells, firsts, reviews, unsent, votes
+from ..services import dwells, firsts, reviews, unsent, votes
 from ..services.next_case import submit_and_next
 from ..sides import Side
 from .agreement import agreement_page
@@ -386,7 +386,7 @@ class ReviewAdmin(SavedFilters, ReadOnlyAdmin):
             "action_forms": actions,
             "may_open_actions": rights_of(request).allowed("view_action", page.case.tenant),
             "was_stale": was_stale,
-            "has_results": challenge_results.unread_of(request.user).exists(),
+            "has_results": page.has_results,
             "may_challenge": may_challenge(rights_of(request), page),
             "is_nav_sidebar_enabled": False,
         }

@@ -5,11 +5,11 @@ they can still change their mind.
 """
 
 import hashlib
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from approvals.services.lifetimes import end_actions
@@ -165,7 +165,7 @@ def _tell(alert: TrainingAlert, case: Case) -> None:
 # --- what people do about it ------------------------------------------------------------------------------------------
 
 
-def unread_of(person: User) -> Sequence[ChallengeResult]:
+def unread_of(person: User) -> QuerySet[ChallengeResult]:
     """Their results that they have not read yet, the oldest first."""
     rows = ChallengeResult.objects.filter(person=person, seen=None).select_related("planted__case", "review__content")
     return rows.order_by("judged_at")

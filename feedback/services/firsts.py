@@ -51,7 +51,7 @@ SEES = Blindness()
 
 def blindness(case: Case, entry: Entry | None, person: User) -> Blindness:
     """What holds for ``person`` before the current draft of ``case``. One query where the tenant asks for nothing of
-    the kind, and none for an entry of ``with_rules``."""
+    the kind, and none for an entry of ``with_rules`` and a case that came with its tenant's policy."""
     if entry is None or entry.kind != Entry.Kind.REVIEW or entry.for_adjudicator:
         return SEES
     if case.state != State.PENDING_REVIEW or case.current_draft.is_absent:
@@ -130,17 +130,16 @@ def _check(case: Case, decision: str, answer: str) -> None:
 
 
 def with_rules(entries: QuerySet[Entry]) -> QuerySet[Entry]:
-    """``entries`` with what ``blindness`` asks of each, so that it asks nothing more where no rule holds; and with
-    whether it is recorded how their pages are read."""
+    """``entries`` with what ``blindness`` asks of each, so that it asks nothing more where no rule holds."""
     hiding = QuorumRule.objects.filter(tenant=OuterRef("tenant"), is_active=True, hides_draft=True)
-    policies = (f"case__tenant__{name}_policy" for name in ("blind_first", "dwell"))
-    return entries.select_related(*policies).annotate(may_hide=Exists(hiding))
+    return entries.annotate(may_hide=Exists(hiding))
 
 
 def _asked_for(case: Case, entry: Entry) -> tuple[Shares | None, bool]:
     """The tenant's policy where it is on, and whether a quorum rule hides the draft from the voters of ``entry``."""
     if not hasattr(entry, "may_hide"):
-        entry = with_rules(Entry.objects.filter(pk=entry.pk)).get()
+        asked = Entry.objects.filter(pk=entry.pk).select_related("case__tenant__blind_first_policy")
+        entry = with_rules(asked).get()
         case = entry.case
     shares = shares_of(case.tenant)
     if not entry.may_hide:

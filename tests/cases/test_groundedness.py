@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cases.groundedness import evaluate, groundedness
+from tests import real
 from tests.bench.grounding import read_grounded
 from tests.feedback.labelled import auc_of
-from tests.journeys.test_real_labels import DATA
 
 EVIDENCE = ["Shoes may be returned within 30 days. The refund is 42.00 USD and takes 5 days."]
 
@@ -90,9 +90,9 @@ def test_a_long_text_takes_no_long_time(unit):
     assert time.thread_time() - started < 3
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"the folder of real input is not here: {DATA.name}")
+@real.needed
 def test_it_tells_answers_that_people_found_grounded_from_the_others():
-    rows = read_grounded(DATA / "answers_begin.jsonl")
+    rows = read_grounded(real.DATA / "answers_begin.jsonl")
     assert len(rows) == 430
     assert auc_of([(row.ours, row.is_right) for row in rows]) > 0.95
     assert auc_of([(row.ours, row.is_right) for row in rows]) >= auc_of([(row.callers, row.is_right) for row in rows])

@@ -26,7 +26,6 @@ from cases.services.switch import ReasonMissing
 from feedback.evidence.proving import removals
 from feedback.evidence.tables import Window
 from tests.cases.sealed import as_owner, seal_all
-from tests.threads import in_parallel
 from tests.worlds import World, make_world
 
 pytestmark = pytest.mark.django_db
@@ -161,29 +160,6 @@ def test_a_legal_hold_wins(world):
         holds.release(hold.pk, reason="over", actor=world.compliance)
         assert remove(world) >= 2
         assert verify().findings == []
-
-
-@pytest.mark.django_db(transaction=True)
-def test_who_verifies_while_rows_are_removed_sees_each_removal_whole_or_not_at_all(tmp_path, settings, monkeypatch):
-    settings.AUDIT_SIGNING_KEY = str(tmp_path / "audit.pem")
-    audit_keys.make(tmp_path / "audit.pem")
-    world, at = make_world("acme"), db_now() + LATER
-    RetentionRule(tenant=world.tenant, audit_days=A_YEAR).save_as(system_actor(), "decided")
-    for _ in range(3):
-        keep_view(world.compliance, world.submit(), DataView.What.CASE, at=db_now())
-        seal_all()
-    monkeypatch.setattr(removal, "BATCH", 1)
-
-    def read() -> list:
-        with pretend_now(at):
-            return [found for _ in range(4) for found in verify().findings]
-
-    def take() -> int:
-        with pretend_now(at):
-            return remove(world)
-
-    *findings, removed = in_parallel([read, read, take])
-    assert findings == [[], []] and removed >= 3
 
 
 # --- who may ---------------------------------------------------------------------------------------------------------

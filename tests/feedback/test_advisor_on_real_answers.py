@@ -13,16 +13,16 @@ from cases.rules import DEFAULT_RULES
 from cases.vocabulary import Signal, Use
 from feedback.advisor.thresholds import Kind
 from feedback.services.learning import Decision, learn_from
+from tests import real
 from tests.feedback.labelled import SAID, advised, auc_of, brier_of, error_above, halves, read
-from tests.journeys.test_real_labels import DATA
 
 GROUNDED = "answer_groundedness"
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"the folder of real input is not here: {DATA.name}")
+pytestmark = real.needed
 
 
 @pytest.mark.parametrize("sampled", [1.0, 0.3])
 def test_the_error_at_the_advised_threshold_is_what_the_advice_let_expect(sampled):
-    rows, rng = read(DATA / "answers_begin.jsonl"), random.Random(7)
+    rows, rng = read(real.DATA / "answers_begin.jsonl"), random.Random(7)
     held = [advised(rows, GROUNDED, rng, tolerance=0.2, current=0.8, sampled=sampled) for _ in range(60)]
     said = [one for one in held if one.one.kind in SAID]
     assert len(said) >= 10
@@ -34,13 +34,13 @@ def test_the_error_at_the_advised_threshold_is_what_the_advice_let_expect(sample
 
 def test_answers_without_a_signal_are_nothing_to_advise_on():
     held = advised(
-        read(DATA / "answers_halueval.jsonl"), GROUNDED, random.Random(7), tolerance=0.2, current=0.8, sampled=1
+        read(real.DATA / "answers_halueval.jsonl"), GROUNDED, random.Random(7), tolerance=0.2, current=0.8, sampled=1
     )
     assert (held.one.kind, held.passed) == (Kind.TOO_FEW, 0)
 
 
 def test_weights_learned_from_half_are_no_worse_on_the_other_half():
-    rows, rng = read(DATA / "answers_begin.jsonl", with_readings=True), random.Random(7)
+    rows, rng = read(real.DATA / "answers_begin.jsonl", with_readings=True), random.Random(7)
     signals = {Signal(name): SignalRule(1.0, Use.OPTIONAL) for name in rows[0].signals}
     rules, adopted = replace(DEFAULT_RULES, signals=signals), 0
     for _ in range(12):

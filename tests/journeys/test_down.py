@@ -164,6 +164,7 @@ def broker_goes_down(load: Load, broker: embedded.Embedded) -> None:
 def mail_server_goes_down(load: Load, box: Mailbox) -> None:
     """Nothing of ours is broken, so that it stays ready for cases; somebody should look at the mail server."""
     box.__exit__(None, None, None)
+    load.goes_on()
     wait_until(lambda: UNSENT in health(load.port)["cautions"])
     load.goes_on()
     assert health(load.port)["status"] == "ok"
@@ -173,6 +174,7 @@ def mail_server_goes_down(load: Load, box: Mailbox) -> None:
 def executor_goes_down(load: Load, ledger: Ledger) -> None:
     """Killed, perhaps amid a payment: what is unknown is asked for when it is back."""
     ledger.end(signal.SIGKILL)
+    load.goes_on()
     wait_until(lambda: any(UNASKED in caution for caution in health(load.port)["cautions"]))
     load.goes_on()
     assert health(load.port)["status"] == "ok"
