@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import median
 
 from config import embedded
+from tests.servers import copy_migrated
 
 YEAR_SECONDS = 365 * 24 * 3600
 RARE = 100_000
@@ -43,6 +44,7 @@ def main() -> None:
     few, many, loads = (100, 1_000, 2) if options.quick else (1_000, options.rows or 1_000_000, 10)
     folder = Path(tempfile.mkdtemp(prefix="countersign-bench-"))
     try:
+        copy_migrated(folder)
         running = embedded.start(folder)
         try:
             os.environ.update(

@@ -66,7 +66,6 @@ def _measure(count: int) -> None:
     import django
 
     django.setup()
-    from django.core.management import call_command
     from django.db import connection
 
     from cases.services import lifecycle
@@ -79,7 +78,6 @@ def _measure(count: int) -> None:
     from .figures import Figure, table
     from .ground import _copy, _copy_cases, _key, _without_key_checks
 
-    call_command("migrate", verbosity=0)
     world = make_world("bench")
     review = override(world)
     # Reopened, since no row can be inserted as decided: its final decision stays a correction.

@@ -57,7 +57,8 @@ class Ground:
 
 
 def build(url: str, *, reviewers: int) -> Ground:
-    """``few``: migrated, with a tenant, its people, and one case of each kind to copy from. Django is led there."""
+    """``few``, a copy of the migrated database that the server begins with (``servers.copy_migrated``): with a tenant,
+    its people, and one case of each kind to copy from. Django is led there."""
     _create(url, FEW, template=MIGRATED)
     connections.settings["default"]["NAME"] = FEW
     world = make_world("bench", requests_per_minute=1_000_000)
