@@ -90,6 +90,7 @@ def test_an_edited_action_shows_its_difference(live_server, browser, desk, size,
         other = page.context.new_page()
         other.goto(at)
         other.get_by_role("link", name="Edit").click()
+        expect(other.get_by_label("Why it is edited")).to_be_visible()
         check(other, f"edit-{size}-{scheme}")
         other.get_by_label("Amount").fill("80.00")
         other.get_by_label("Why it is edited").fill("only one item")
