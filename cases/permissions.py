@@ -11,6 +11,8 @@ from django.db.models.expressions import RawSQL
 
 from .errors import NotPermitted
 from .models import Case, Membership, Tenant, User
+from .models.tenants import SANDBOX_ID
+from .statements import columns, fetch, instance
 from .states import OPEN
 from .vocabulary import Role
 
@@ -93,6 +95,12 @@ HELD = """
     )
 """
 
+# What a request is about, of the places of a member. A test holds it against ``tenants_of``.
+_PLACES = f"""
+    SELECT {columns(Tenant, "t")} FROM ({HELD}) held JOIN cases_tenant t ON t.id = held.tenant_id
+    WHERE t.is_active AND t.id <> '{SANDBOX_ID}' AND (%s = '' OR t.slug = %s) ORDER BY t.slug LIMIT 2
+"""
+
 
 def tenant_of(obj: Any) -> Tenant:
     return obj if isinstance(obj, Tenant) else obj.tenant
@@ -151,6 +159,15 @@ def tenants_of(actor: User, permission: str = "view_case") -> QuerySet[Tenant]:
     if not actor.is_active:
         return tenants.none()
     return tenants.filter(pk__in=RawSQL(HELD, [actor.pk, permission, permission]))
+
+
+def places_of(actor: User, permission: str, slug: str = "") -> list[Tenant]:
+    """The first two of ``tenants_of``, or the one that ``slug`` names: enough to find it, or to ask which is meant."""
+    if actor.is_superuser or not actor.is_active:  # Not a member's question, and rare.
+        tenants = tenants_of(actor, permission)
+        return list((tenants.filter(slug=slug) if slug else tenants)[:2])
+    values = [actor.pk, permission, permission, slug, slug]
+    return [instance(Tenant, row) for row in fetch(_PLACES, values)]
 
 
 def visible_to(actor: User, cases: QuerySet[Case] | None = None) -> QuerySet[Case]:

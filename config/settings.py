@@ -137,6 +137,8 @@ DATABASES = {
 }
 if pool_size := number("DATABASE_POOL", 0):
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 10}
+    # Kept connections prepare what every request asks; an old PgBouncer between them and PostgreSQL loses such names.
+    DATABASES["default"]["OPTIONS"]["prepare_threshold"] = None if flag("DATABASE_UNPREPARED") else 5
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _found.cache_url}}
