@@ -87,7 +87,7 @@ MIDDLEWARE = [
     "cases.wire.ratelimit.RateLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "cases.wire.content_policy.ContentPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -415,6 +415,7 @@ STORAGES = {
     },
 }
 
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # It believes any X-Forwarded-For: ``cases.wire.problems`` binds ours.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
