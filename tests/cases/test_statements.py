@@ -6,14 +6,16 @@ from django.test.utils import CaptureQueriesContext
 from guardian.shortcuts import assign_perm
 from knox.models import AuthToken
 
+from approvals.models import ApprovalAuthority
 from cases.models import AutomationSwitch, Membership, Tenant, User
 from cases.models.people import system_actor
 from cases.models.tenants import SANDBOX_ID
-from cases.permissions import places_of, tenants_of
+from cases.permissions import allowed, is_member, places_of, tenants_of
 from cases.services import people, switch
 from cases.services.switch import Scope
 from cases.statements import columns, fetch, instance
 from cases.vocabulary import Role
+from tests.approvals.desks import make_desk
 from tests.callers import Caller
 from tests.worlds import make_world
 
@@ -130,3 +132,37 @@ def test_a_statement_is_counted_and_fails_as_every_query_does():
     assert len(queries) == 1
     with pytest.raises(DatabaseError):
         fetch("SELECT nonsense", [])
+
+
+def test_a_right_is_held_as_guardian_knows_it_on_whatever_owns_rights(settings):
+    settings.ACTION_EXECUTORS = {"till": "tests.approvals.till.Till"}
+    world, other = make_desk().world, make_world("other")
+    authority = ApprovalAuthority.objects.filter(tenant=world.tenant).first()
+    stranger = User.objects.create_user("stranger")
+    away = world.person("away", Role.SUPERVISOR)
+    Membership.objects.filter(user=away).update(is_active=False)
+    for user in (world.reviewer, stranger, away):
+        assign_perm("queues.supervise_queue", user, world.queue)
+        assign_perm("cases.export_data", user, world.tenant)
+    assign_perm("approvals.exercise", world.colleague, authority)
+    everybody = [world.reviewer, world.colleague, world.supervisor, world.service, other.supervisor, stranger, away]
+    asked = {
+        world.tenant: ("view_case", "export_data", "change_policy"),
+        world.queue: ("work_queue", "supervise_queue"),
+        authority: ("exercise",),
+    }
+    for closed in (False, True):
+        Tenant.objects.filter(pk=world.tenant.pk).update(is_active=not closed)
+        for user in everybody:
+            for obj, rights in asked.items():
+                for right in rights:
+                    known = user.has_perm(f"{obj._meta.app_label}.{right}", obj)
+                    expected = known and is_member(user, world.tenant)
+                    assert allowed(User.objects.get(pk=user.pk), right, obj) is expected, (user, right)
+                    assert not (closed and expected)
+
+
+def test_a_right_costs_one_query(django_assert_num_queries):
+    world = make_world()
+    with django_assert_num_queries(1):
+        assert allowed(world.reviewer, "work_queue", world.queue)
