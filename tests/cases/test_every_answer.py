@@ -9,7 +9,9 @@ from django.test import Client, RequestFactory
 from django.urls import path, set_script_prefix, set_urlconf
 
 from cases.admin.sessions import is_back_office
+from cases.models import User
 
+BACKEND = "django.contrib.auth.backends.ModelBackend"
 HEADER = "Content-Security-Policy"
 
 
@@ -68,6 +70,17 @@ def test_log_lines_carry_the_address_that_our_proxies_vouch_for(settings, proxie
     settings.TRUSTED_PROXIES = proxies
     sent = {"REMOTE_ADDR": "198.51.100.7", "HTTP_X_FORWARDED_FOR": "203.0.113.1, 192.0.2.9"}
     assert Client().get("/address/", **sent).json() == {"ip": logged}
+
+
+def test_the_api_reads_no_session_whoever_is_signed_in(db, settings, django_assert_num_queries):
+    settings.ROOT_URLCONF = "config.urls"
+    signed_in = Client()
+    signed_in.force_login(User.objects.create_user("iris", is_staff=True, is_superuser=True), BACKEND)
+    with django_assert_num_queries(0):
+        answer = signed_in.get("/api/v1/automation/")
+    assert answer.status_code == 401
+    assert "sessionid" not in answer.cookies
+    assert not answer.has_header("Vary")
 
 
 @pytest.mark.parametrize("prefix", ["/", "/office/"])
