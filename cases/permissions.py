@@ -12,7 +12,7 @@ from django.db.models.expressions import RawSQL
 from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
 
 from .errors import NotPermitted
-from .models import Case, Membership, Tenant, TenantGroupPermission, TenantUserPermission, User
+from .models import Case, Tenant, TenantGroupPermission, TenantUserPermission, User
 from .models.tenants import SANDBOX_ID
 from .statements import columns, fetch, instance
 from .states import OPEN
@@ -127,10 +127,6 @@ def _is_granted(model: type[Model]) -> str:
 
 def tenant_of(obj: Any) -> Tenant:
     return obj if isinstance(obj, Tenant) else obj.tenant
-
-
-def is_member(actor: User, tenant: Tenant) -> bool:
-    return Membership.objects.filter(user=actor, tenant=tenant, is_active=True, tenant__is_active=True).exists()
 
 
 def allowed(actor: User, permission: str, obj: Model) -> bool:
