@@ -4,13 +4,17 @@ Rights stand on the object that owns them (``Tenant``, ``Queue``, ``ApprovalAuth
 tenant's role groups. A right counts only for an active member of the object's tenant.
 """
 
+from functools import cache
 from typing import Any
 
 from django.db.models import Model, QuerySet
 from django.db.models.expressions import RawSQL
+from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
 
 from .errors import NotPermitted
-from .models import Case, Membership, Tenant, User
+from .models import Case, Tenant, TenantGroupPermission, TenantUserPermission, User
+from .models.tenants import SANDBOX_ID
+from .statements import columns, fetch, instance
 from .states import OPEN
 from .vocabulary import Role
 
@@ -75,31 +79,54 @@ QUEUE_RIGHTS: dict[Role, frozenset[str]] = {
 }
 
 
-# As text, since every request of the API asks it: to put guardian's own shortcut together takes Python longer than
-# all the rest of a small request. A test holds it against ``require``.
-HELD = """
-    SELECT m.tenant_id FROM cases_membership m
-    WHERE m.user_id = %s AND m.is_active AND (
-        EXISTS (
-            SELECT FROM cases_tenantgrouppermission g
-            JOIN auth_permission p ON p.id = g.permission_id AND p.codename = %s
-            JOIN cases_user_groups u ON u.group_id = g.group_id
-            WHERE g.content_object_id = m.tenant_id AND u.user_id = m.user_id
-        ) OR EXISTS (
-            SELECT FROM cases_tenantuserpermission o
-            JOIN auth_permission p ON p.id = o.permission_id AND p.codename = %s
-            WHERE o.content_object_id = m.tenant_id AND o.user_id = m.user_id
-        )
+# As text, since every request asks it: to put guardian's own queries together takes Python longer than all the rest of
+# a small request. ``m`` is a membership of who is asked about; tests hold all of it against guardian.
+_GRANTED = """(
+    EXISTS (
+        SELECT FROM {by_group} g
+        JOIN auth_permission p ON p.id = g.permission_id AND p.codename = %s
+        JOIN cases_user_groups u ON u.group_id = g.group_id
+        WHERE g.content_object_id = {owner} AND u.user_id = m.user_id
+    ) OR EXISTS (
+        SELECT FROM {by_user} o
+        JOIN auth_permission p ON p.id = o.permission_id AND p.codename = %s
+        WHERE o.content_object_id = {owner} AND o.user_id = m.user_id
     )
+)"""
+
+
+def _granted(by_group: type[Model], by_user: type[Model], owner: str) -> str:
+    """That the membership ``m`` brings a right on the row with the key ``owner``. Asks for the right twice."""
+    return _GRANTED.format(by_group=by_group._meta.db_table, by_user=by_user._meta.db_table, owner=owner)
+
+
+HELD = f"""
+    SELECT m.tenant_id FROM cases_membership m
+    WHERE m.user_id = %s AND m.is_active AND {_granted(TenantGroupPermission, TenantUserPermission, "m.tenant_id")}
 """
+
+# What a request is about, of the places of a member. A test holds it against ``tenants_of``.
+_PLACES = f"""
+    SELECT {columns(Tenant, "t")} FROM ({HELD}) held JOIN cases_tenant t ON t.id = held.tenant_id
+    WHERE t.is_active AND t.id <> '{SANDBOX_ID}' AND (%s = '' OR t.slug = %s) ORDER BY t.slug LIMIT 2
+"""
+
+
+@cache
+def _is_granted(model: type[Model]) -> str:
+    """Whether a user (first) is an active member of an active tenant (second) and holds a right (third, fifth) on a row
+    of ``model`` (fourth, sixth)."""
+    granted = _granted(get_group_obj_perms_model(model), get_user_obj_perms_model(model), "%s")
+    return f"""
+        SELECT EXISTS (
+            SELECT FROM cases_membership m JOIN cases_tenant t ON t.id = m.tenant_id AND t.is_active
+            WHERE m.user_id = %s AND m.tenant_id = %s AND m.is_active AND {granted}
+        )
+    """
 
 
 def tenant_of(obj: Any) -> Tenant:
     return obj if isinstance(obj, Tenant) else obj.tenant
-
-
-def is_member(actor: User, tenant: Tenant) -> bool:
-    return Membership.objects.filter(user=actor, tenant=tenant, is_active=True, tenant__is_active=True).exists()
 
 
 def allowed(actor: User, permission: str, obj: Model) -> bool:
@@ -110,7 +137,9 @@ def allowed(actor: User, permission: str, obj: Model) -> bool:
         return False
     if actor.is_superuser:
         return True
-    return is_member(actor, tenant_of(obj)) and actor.has_perm(f"{obj._meta.app_label}.{permission}", obj)
+    tenant_id = obj.pk if isinstance(obj, Tenant) else obj.tenant_id
+    values = [actor.pk, tenant_id, permission, obj.pk, permission, obj.pk]
+    return fetch(_is_granted(obj._meta.concrete_model), values)[0][0]
 
 
 def require(actor: User, permission: str, obj: Model) -> None:
@@ -151,6 +180,15 @@ def tenants_of(actor: User, permission: str = "view_case") -> QuerySet[Tenant]:
     if not actor.is_active:
         return tenants.none()
     return tenants.filter(pk__in=RawSQL(HELD, [actor.pk, permission, permission]))
+
+
+def places_of(actor: User, permission: str, slug: str = "") -> list[Tenant]:
+    """The first two of ``tenants_of``, or the one that ``slug`` names: enough to find it, or to ask which is meant."""
+    if actor.is_superuser or not actor.is_active:  # Not a member's question, and rare.
+        tenants = tenants_of(actor, permission)
+        return list((tenants.filter(slug=slug) if slug else tenants)[:2])
+    values = [actor.pk, permission, permission, slug, slug]
+    return [instance(Tenant, row) for row in fetch(_PLACES, values)]
 
 
 def visible_to(actor: User, cases: QuerySet[Case] | None = None) -> QuerySet[Case]:

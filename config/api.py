@@ -17,6 +17,8 @@ from queues import aside_api
 app_name = "api"
 
 urlpatterns = [
+    # First, since routes are tried in turn and this one is asked before each call of an AI.
+    path("automation/", automation.AutomationView.as_view(), name="automation"),
     path("cases/", cases.CaseListView.as_view(), name="cases"),
     path("cases/bulk/", BulkView.as_view(), name="cases-bulk"),
     path("cases/<str:case_id>/", cases.CaseView.as_view(), name="case"),
@@ -61,7 +63,6 @@ urlpatterns = [
     path("exports/<str:export_id>/download/", exports.DownloadView.as_view(), name="export-download"),
     path("exports/<str:export_id>/cancel/", exports.CancelExportView.as_view(), name="export-cancel"),
     path("metrics/", MetricsView.as_view(), name="metrics"),
-    path("automation/", automation.AutomationView.as_view(), name="automation"),
     path("automation/stop/", automation.StopView.as_view(), name="automation-stop"),
     path("automation/recall/", automation.RecallView.as_view(), name="automation-recall"),
     path("automation/resume/", automation.ResumeView.as_view(), name="automation-resume"),

@@ -87,12 +87,12 @@ MIDDLEWARE = [
     "cases.wire.ratelimit.RateLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "cases.wire.content_policy.ContentPolicyMiddleware",
+    "cases.admin.pages_only.PageSessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "cases.admin.pages_only.PageUsers",
+    "cases.admin.pages_only.PageMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
@@ -137,6 +137,8 @@ DATABASES = {
 }
 if pool_size := number("DATABASE_POOL", 0):
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 10}
+    # Kept connections prepare what every request asks; an old PgBouncer between them and PostgreSQL loses such names.
+    DATABASES["default"]["OPTIONS"]["prepare_threshold"] = None if flag("DATABASE_UNPREPARED") else 5
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _found.cache_url}}
@@ -413,6 +415,7 @@ STORAGES = {
     },
 }
 
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # It believes any X-Forwarded-For: ``cases.wire.problems`` binds ours.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -5,13 +5,14 @@ Middlewares and not checks in pages: a page that is added tomorrow stands behind
 
 import time
 from collections.abc import Callable
+from functools import lru_cache
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, get_script_prefix, get_urlconf, reverse
 from django.utils.http import urlencode
 
 from ..rights import rights_of
@@ -26,11 +27,17 @@ Next = Callable[[HttpRequest], HttpResponse]
 
 def is_back_office(request: HttpRequest) -> bool:
     """Whether the request is for a page of the admin site; False where a process serves the API alone."""
+    home = _home(get_urlconf(), get_script_prefix())
+    return home is not None and request.path.startswith(home)
+
+
+@lru_cache(maxsize=16)
+def _home(urlconf: str | None, prefix: str) -> str | None:
+    """Where the admin site stands in these routes, looked up once: every request asks twice."""
     try:
-        home = reverse("admin:index")
+        return reverse("admin:index", urlconf)
     except NoReverseMatch:
-        return False
-    return request.path_info.startswith(home)
+        return None
 
 
 class SessionLimits:
@@ -74,7 +81,7 @@ class SecondFactorGate:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if is_back_office(request) and request.session.session_key and request.user.is_authenticated:
             owes = not request.session.get(second_factor.USED) and rights_of(request).owes_second_factor
-            if owes and request.path_info not in {reverse(f"admin:{name}") for name in OPEN_TO_OWING}:
+            if owes and request.path not in {reverse(f"admin:{name}") for name in OPEN_TO_OWING}:
                 return _send_to_prove(request)
         return self.get_response(request)
 

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from ..errors import NotFound
 from ..ids import from_wire
 from ..models import Case, Tenant, User
-from ..permissions import Denied, tenants_of, visible_to
+from ..permissions import Denied, places_of, visible_to
 from ..services.audit import keep_denial
 from ..wire import problems
 from ..wire.intake import TRACEPARENT, Intake
@@ -36,12 +36,7 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response:
 
 def tenant_for(user: User, slug: str | None, right: str = "view_tenant") -> Tenant:
     """The tenant that ``slug`` names, or the caller's only one. Another's is as unknown as none at all."""
-    tenants = tenants_of(user, right)
-    if slug:
-        if found := tenants.filter(slug=slug).first():
-            return found
-        raise NotFound
-    found = list(tenants[:2])
+    found = places_of(user, right, slug or "")
     if len(found) > 1:
         raise TenantAmbiguous
     if not found:

@@ -17,6 +17,7 @@ from ..clock import db_now
 from ..errors import CountersignError, IllegalState, NotPermitted
 from ..models import AutomationSwitch, CaseEvent, ResumeRequest, Tenant, User
 from ..permissions import require, require_platform
+from ..statements import fetch
 from ..triage import Automation
 from ..vocabulary import Depth, Stage
 from .events import record_for
@@ -120,19 +121,13 @@ def switches_of(tenant: Tenant) -> Switches:
     """
     try:
         if not connection.in_atomic_block:
-            return Switches(tenant, _rows(tenant))
+            return Switches(tenant, tuple(fetch(ROWS, [tenant.pk])))
         with transaction.atomic():  # A savepoint: a failed statement would end the caller's transaction.
             _share_lock()
-            return Switches(tenant, _rows(tenant))
+            return Switches(tenant, tuple(fetch(ROWS, [tenant.pk])))
     except DatabaseError as error:
         log.error("switch_unreadable", error=type(error.__cause__ or error).__name__)
         return Switches(tenant, None)
-
-
-def _rows(tenant: Tenant) -> tuple[tuple[Any, ...], ...]:
-    with connection.cursor() as cursor:
-        cursor.execute(ROWS, [tenant.pk])
-        return tuple(cursor.fetchall())
 
 
 def _share_lock() -> None:

@@ -4,6 +4,7 @@ DRF's stock fields read ``"1"`` and ``true`` as numbers, 5 as a text and ignore 
 and say what to send instead; none repeats what was sent.
 """
 
+import copy
 import json
 import math
 import re
@@ -28,6 +29,12 @@ _MAX_KEY = 100
 
 class StrictSerializer(serializers.Serializer):
     """Refuses fields that it does not know, and fields that only an answer carries, beside every other error."""
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        """DRF makes every field anew from its arguments, for each request. Until it is bound, one that holds no other
+        field is the same as its copy, which costs a tenth."""
+        fields = self._declared_fields.items()
+        return {name: copy.deepcopy(field) if _holds_others(field) else copy.copy(field) for name, field in fields}
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, Mapping):
@@ -59,6 +66,10 @@ class StrictSerializer(serializers.Serializer):
         if key in self.fields:
             return "This field is written by the server and cannot be sent."
         return "This field is not known here: check its spelling or leave it out."
+
+
+def _holds_others(field: serializers.Field) -> bool:
+    return isinstance(field, serializers.BaseSerializer) or hasattr(field, "child")
 
 
 def _unknown(message: str) -> ErrorDetail:

@@ -19,6 +19,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django_structlog.signals import bind_extra_request_metadata
 
+from ..client_address import client_address
 from .documents import Problem, problem_for_status, problem_of
 from .request_id import choose, current_request_id
 
@@ -146,7 +147,8 @@ def _is_lost_redirect(request: HttpRequest, response: HttpResponse) -> bool:
 
 
 @receiver(bind_extra_request_metadata)
-def _one_id(sender, request: HttpRequest, **kwargs) -> None:
-    """django-structlog makes an id of its own: log lines carry ours instead."""
+def _in_our_words(sender, request: HttpRequest, **kwargs) -> None:
+    """django-structlog makes an id of its own: log lines carry ours instead, and the address as our proxies vouch."""
+    structlog.contextvars.bind_contextvars(ip=client_address(request))
     if request_id := getattr(request, "request_id", None):
         structlog.contextvars.bind_contextvars(request_id=request_id)

@@ -3,8 +3,6 @@
 import re
 from typing import Any
 
-from django.db.models import Q
-from django.db.models.functions import Now
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from knox.crypto import hash_token
 from knox.models import AuthToken
@@ -12,8 +10,16 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from ..models import User
+from ..statements import columns, fetch, instance
+
 SCHEME = "Token"
 _HEADER = re.compile(r"token +([A-Za-z0-9_-]{16,200})", re.IGNORECASE | re.ASCII)
+_READ = f"""
+    SELECT {columns(AuthToken, "t")}, {columns(User, "u")} FROM knox_authtoken t JOIN cases_user u ON u.id = t.user_id
+    WHERE t.digest = %s AND (t.expiry IS NULL OR t.expiry > statement_timestamp())
+"""
+_SPLIT = len(AuthToken._meta.concrete_fields)
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -30,17 +36,22 @@ class TokenAuthentication(BaseAuthentication):
         match = _HEADER.fullmatch(header)
         if not match:
             raise AuthenticationFailed("The Authorization header is malformed: send Authorization: Token …")
-        token = (
-            AuthToken.objects.select_related("user")
-            .filter(Q(expiry=None) | Q(expiry__gt=Now()), digest=hash_token(match[1]))
-            .first()
-        )
+        token = _read(hash_token(match[1]))
         if token is None or not token.user.is_active:
             raise AuthenticationFailed("This token is unknown or expired, or its account is closed: ask for a new one.")
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:
         return SCHEME
+
+
+def _read(digest: str) -> AuthToken | None:
+    """The token with this digest and its account, unless it has expired."""
+    for row in fetch(_READ, [digest]):
+        token = instance(AuthToken, row[:_SPLIT])
+        token.user = instance(User, row[_SPLIT:])
+        return token
+    return None
 
 
 class TokenScheme(OpenApiAuthenticationExtension):

@@ -314,3 +314,14 @@ def test_openapi_says_what_the_fields_take():
     assert answers["400"] == {"$ref": "#/components/responses/Invalid"}
     assert list(document["components"]["responses"]["Invalid"]["content"]) == ["application/problem+json"]
     assert schemas["Outer"]["additionalProperties"] is False
+
+
+def test_each_serializer_binds_fields_of_its_own():
+    one, two = Outer(data={}), Outer(data={})
+    for name, field in one.fields.items():
+        assert field is not two.fields[name]
+        assert (field.parent, two.fields[name].parent) == (one, two)
+        declared = Outer._declared_fields[name]
+        assert (declared.parent, declared.field_name) == (None, None)
+        assert repr(field) == repr(declared)
+    assert one.fields["inner"].child is not two.fields["inner"].child
