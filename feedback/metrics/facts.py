@@ -62,7 +62,8 @@ _SINGLE = [dimension for dimension in Dimension if dimension not in SEVERAL and 
 SUMS = ", ".join(f"sum(f.{measure.name}) AS {measure.name}" for measure in MEASURES)
 HANDLING = "COALESCE(array_agg(f.handling_seconds ORDER BY f.handling_seconds) FILTER (WHERE f.handled = 1), '{}')"
 
-# The same facts as sums: a row for each hour, domain, dimension and key.
+# The same facts as sums: a row for each hour, domain, dimension and key. An hour is told by its beginning where the
+# tenant is; where clocks are set by half an hour, facts of the hour before may lie within the window.
 HOURS = f"""
     SELECT date_trunc('hour', f.at, %(zone)s) AS hour, d.dimension, f.domain, left(d.key, 250) AS key, {SUMS},
         {HANDLING} AS handling_values
@@ -72,6 +73,6 @@ HOURS = f"""
         UNION ALL SELECT '{Dimension.TRIGGER}', unnest(f.trigger)
         UNION ALL SELECT '{Dimension.CONDITION}', unnest(f.condition)
     ) d (dimension, key)
-    WHERE d.key IS NOT NULL
+    WHERE d.key IS NOT NULL AND date_trunc('hour', f.at, %(zone)s) >= %(start)s
     GROUP BY 1, 2, 3, 4
 """
