@@ -14,6 +14,11 @@ def _measures(source: Source) -> str:
     )
 
 
+_WINDOW = {
+    Source.CASE: "c.opened_at >= %(start)s AND c.opened_at < %(end)s",
+    Source.REVIEW: "r.created_at >= %(start)s AND r.created_at < %(end)s",
+}
+
 _CASES = f"""
     SELECT c.id AS case_id, NULL::uuid AS review_id, c.opened_at AS at, c.domain, c.risk,
         first.release_id::text AS release, first.route, stay.queue_id::text AS queue, NULL::text AS reviewer,
@@ -36,7 +41,7 @@ _CASES = f"""
         SELECT (e.data ->> 'score')::int AS score FROM cases_caseevent e
         WHERE e.case_id = c.id AND e.kind = 'case.satisfaction' ORDER BY e.id DESC LIMIT 1
     ) said ON true
-    WHERE c.tenant_id = %(tenant)s AND c.opened_at >= %(start)s AND c.opened_at < %(end)s AND c.purpose = 'real'
+    WHERE c.tenant_id = %(tenant)s AND ({_WINDOW[Source.CASE]}) AND c.purpose = 'real'
 """
 
 _REVIEWS = f"""
@@ -48,8 +53,7 @@ _REVIEWS = f"""
     JOIN cases_draft d ON d.id = r.draft_id
     JOIN cases_tenant t ON t.id = r.tenant_id
     LEFT JOIN queues_claim k ON k.generation = r.generation
-    WHERE r.tenant_id = %(tenant)s AND r.created_at >= %(start)s AND r.created_at < %(end)s
-      AND {COUNTABLE}
+    WHERE r.tenant_id = %(tenant)s AND ({_WINDOW[Source.REVIEW]}) AND {COUNTABLE}
 """
 
 FACTS = f"{_CASES}    UNION ALL{_REVIEWS}"
@@ -76,3 +80,10 @@ HOURS = f"""
     WHERE d.key IS NOT NULL AND date_trunc('hour', f.at, %(zone)s) >= %(start)s
     GROUP BY 1, 2, 3, 4
 """
+
+
+def facts_within(source: Source, windows: int) -> str:
+    """The facts of one kind within any of several windows: ``%(start_0)s`` to ``%(end_0)s`` and so on."""
+    one = _WINDOW[source]
+    several = (one.replace("start)", f"start_{number})").replace("end)", f"end_{number})") for number in range(windows))
+    return FACTS_OF[source].replace(one, " OR ".join(several))

@@ -68,16 +68,16 @@ class Rows:
         days = f"SELECT day, {what.of_day or what.of_hour} FROM feedback_metricday"
         hours = f"SELECT {DAY_OF_HOUR} AS day, {what.of_hour} FROM feedback_metrichour"
         return self._named(
-            f"{days} WHERE {self._whose} AND {_DAYS} UNION ALL "
-            + " UNION ALL ".join(f"{hours} WHERE {self._whose} AND {edge}" for edge in _EDGES)
+            f"{days} WHERE {self.whose} AND {_DAYS} UNION ALL "
+            + " UNION ALL ".join(f"{hours} WHERE {self.whose} AND {edge}" for edge in _EDGES)
         )
 
     def by_hour(self, what: Columns) -> str:
         """A select of ``hour``, an instant, and ``what``, from the hours alone."""
-        return self._named(f"SELECT hour, {what.of_hour} FROM feedback_metrichour WHERE {self._whose} AND {_IN_WINDOW}")
+        return self._named(f"SELECT hour, {what.of_hour} FROM feedback_metrichour WHERE {self.whose} AND {_IN_WINDOW}")
 
     @property
-    def _whose(self) -> str:
+    def whose(self) -> str:
         """Read by ``one_row_per_hour_and_key`` and ``one_row_per_day_and_key``."""
         of_one = "dimension = %(dimension)s" if len(self.dimensions) == 1 else "dimension = ANY(%(dimensions)s)"
         of_domain = " AND domain = %(domain)s" if self.domain else ""
