@@ -13,7 +13,7 @@ from cases.models import Case
 
 from ..models import Review
 from .definitions import BY_MEASURE, BY_METRIC, REPEATED_CASES, SEVERAL, Dimension, Metric
-from .facts import COLUMNS, facts_within
+from .facts import COLUMNS, FACTS_WITHIN
 from .holding import Span, spans_holding
 from .reading import BadQuestion, Question
 
@@ -131,8 +131,8 @@ def _rows_within(
 ) -> list[Row]:
     added, taken = (" + ".join(f"f.{name}" for name in names) or "0" for names in (measures, less))
     where, values = [f"({added}) > ({taken})"], _values(question)
-    for number, span in enumerate(spans):
-        values |= {f"start_{number}": span.start, f"end_{number}": min(span.end, question.end)}
+    values |= {"starts": [span.start for span in spans], "ends": [min(span.end, question.end) for span in spans]}
+    values["domains"] = [span.domain for span in spans]
     if question.domain:
         where.append("f.domain = %(domain)s")
     if question.only:
@@ -140,7 +140,7 @@ def _rows_within(
     if cursor:
         values["after"], values["last"] = cursor
         where.append("(f.at, COALESCE(f.review_id, f.case_id)) < (%(after)s, %(last)s)")
-    facts = facts_within(BY_MEASURE[measures[0]].source, len(spans))
+    facts = FACTS_WITHIN[BY_MEASURE[measures[0]].source]
     with connection.cursor() as database:
         database.execute(
             f"SELECT f.at, f.case_id, f.review_id FROM ({facts}) f ({', '.join(COLUMNS)}) "

@@ -7,7 +7,8 @@ seconds until they are refreshed, is as little in the list of facts as in the nu
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import accumulate
+from itertools import accumulate, groupby
+from operator import itemgetter
 
 from django.db import connection
 
@@ -20,41 +21,40 @@ DAYS_AT_ONCE = 31
 
 @dataclass(frozen=True)
 class Span:
-    """Hours that follow on each other, with as many facts as the sums count in them."""
+    """An hour of one domain that holds facts."""
 
     start: datetime
     end: datetime
-    facts: int
+    domain: str
 
 
 def spans_holding(
     question: Question, measures: Sequence[str], less: Sequence[str], *, slot: tuple[int, int] | None, enough: int
 ) -> Iterator[list[Span]]:
     """Spans with facts of any of ``measures`` and none of ``less``, each list with ``enough`` of them if there are so
-    many, later spans first. ``slot`` is a weekday (Monday is 1) and an hour of the day.
+    many, later hours first. ``slot`` is a weekday (Monday is 1) and an hour of the day.
 
-    No fact is of two measures that are asked for together: what they add up to is the number of facts. No two spans
-    overlap, though hours do where clocks are set by half of one.
+    No fact is of two measures that are asked for together: what they add up to is the number of facts. No two spans of
+    a domain overlap, though hours do where clocks are set by half of one.
     """
     number = " - ".join([" + ".join(measures), *less])
     what = columns(*measures, *less)
-    found: list[Span] = []
-    until: datetime | None = None  # where what was looked at begins
+    spans: list[Span] = []
+    promised = 0
+    looked_at: dict[str, datetime] = {}  # by domain, from where on
     before: date | None = None
     while of_days := _days(question, what, number, slot, enough, before):
-        for hour, facts in _hours(question, of_days, number, slot):
-            end = min(hour + HOUR, until or hour + HOUR)
-            until = hour
-            if found and found[-1].start == end:
-                found[-1] = Span(hour, found[-1].end, found[-1].facts + facts)
-            else:
-                found.append(Span(hour, end, facts))
-            if sum(span.facts for span in found) >= enough:
-                yield found
-                found = []
+        for hour, of_hour in groupby(_hours(question, of_days, number, slot), key=itemgetter(0)):
+            for _, domain, facts in of_hour:
+                spans.append(Span(hour, min(hour + HOUR, looked_at.get(domain, hour + HOUR)), domain))
+                promised += facts
+                looked_at[domain] = hour
+            if promised >= enough:  # Whole hours only: what follows is earlier than all that was found.
+                yield spans
+                spans, promised = [], 0
         before = of_days[-1]
-    if found:
-        yield found
+    if spans:
+        yield spans
 
 
 def _days(
@@ -85,18 +85,18 @@ def _days(
 
 def _hours(
     question: Question, of_days: Sequence[date], number: str, slot: tuple[int, int] | None
-) -> list[tuple[datetime, int]]:
-    """The hours of these days with any, the latest first, and how many."""
+) -> list[tuple[datetime, str, int]]:
+    """The hours and domains of these days with any, the latest first, and how many."""
     rows = rows_of(question)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT hour, sum({number}) FROM unnest(%(days)s::date[]) AS d (day) "
-            f"JOIN feedback_metrichour ON {rows.whose} "
+            f"SELECT hour, domain, sum({number}) FROM unnest(%(days)s::date[]) AS d (day), LATERAL ("
+            f"SELECT * FROM feedback_metrichour WHERE {rows.whose} "
             f"AND hour >= (d.day::timestamp AT TIME ZONE %(zone)s) - {AROUND_MIDNIGHT} "
-            f"AND hour < ((d.day + 1)::timestamp AT TIME ZONE %(zone)s) + {AROUND_MIDNIGHT} "
-            f"AND {DAY_OF_HOUR} = d.day AND hour >= %(start)s AND hour < %(end)s "
+            f"AND hour < ((d.day + 1)::timestamp AT TIME ZONE %(zone)s) + {AROUND_MIDNIGHT} OFFSET 0"
+            f") of_day WHERE {DAY_OF_HOUR} = d.day AND hour >= %(start)s AND hour < %(end)s "
             "AND (%(at)s::int IS NULL OR extract(hour FROM hour AT TIME ZONE %(zone)s) = %(at)s) "
-            f"GROUP BY hour HAVING sum({number}) > 0 ORDER BY hour DESC",
+            f"GROUP BY hour, domain HAVING sum({number}) > 0 ORDER BY hour DESC",
             {**rows.values, "days": list(of_days), "at": slot and slot[1]},
         )
         return cursor.fetchall()
