@@ -239,7 +239,7 @@ def _period(question: Question) -> Period:
 
 
 def _starts(question: Question, period: Period) -> list[datetime]:
-    """When each period of the window begins, the first perhaps before it."""
+    """When each period of the window begins, the first perhaps before it. In UTC, as it is read."""
     if period == Period.HOUR:
         hours = int((question.end - question.start) / reading.HOUR)
         return [question.start + reading.HOUR * number for number in range(hours)]
@@ -247,8 +247,8 @@ def _starts(question: Question, period: Period) -> list[datetime]:
     if period == Period.WEEK:
         local -= timedelta(days=local.weekday())
     step, found = timedelta(days=7 if period == Period.WEEK else 1), []
-    while local < question.end:  # Wall-clock days: 23 or 25 hours where clocks change.
-        found.append(local)
+    while local.astimezone(UTC) < question.end:  # Wall-clock days: 23 or 25 hours where clocks change.
+        found.append(local.astimezone(UTC))  # Two zones' instants are never equal where one of them comes twice.
         local += step
     return found
 

@@ -214,7 +214,9 @@ def in_periods(question: Question, rows: Rows, what: Columns) -> tuple[str, str]
         return "NULL::timestamptz", rows.by_day(what)
     if question.period == Period.HOUR:
         return "hour", rows.by_hour(what)
-    return f"date_trunc('{question.period}', day::timestamp) AT TIME ZONE %({rows.name}zone)s", rows.by_day(what)
+    # It begins where the one before ends: where midnight comes twice, at the first of them.
+    local = f"date_trunc('{question.period}', day::timestamp) - interval '1 microsecond'"
+    return f"({local}) AT TIME ZONE %({rows.name}zone)s + interval '1 microsecond'", rows.by_day(what)
 
 
 def _parts(question: Question, what: Columns, *dimensions: str) -> tuple[str, str, str, dict[str, Any]]:
