@@ -34,21 +34,19 @@ def spans_holding(
     """Spans with facts of any of ``measures`` and none of ``less``, each list with ``enough`` of them if there are so
     many, later hours first. ``slot`` is a weekday (Monday is 1) and an hour of the day.
 
-    No fact is of two measures that are asked for together: what they add up to is the number of facts. No two spans of
-    a domain overlap, though hours do where clocks are set by half of one.
+    No fact is of two measures that are asked for together: what they add up to is the number of facts. Spans overlap
+    where clocks are set by half an hour.
     """
     number = " - ".join([" + ".join(measures), *less])
     what = columns(*measures, *less)
     spans: list[Span] = []
     promised = 0
-    looked_at: dict[str, datetime] = {}  # by domain, from where on
     before: date | None = None
     while of_days := _days(question, what, number, slot, enough, before):
         for hour, of_hour in groupby(_hours(question, of_days, number, slot), key=itemgetter(0)):
             for _, domain, facts in of_hour:
-                spans.append(Span(hour, min(hour + HOUR, looked_at.get(domain, hour + HOUR)), domain))
+                spans.append(Span(hour, hour + HOUR, domain))
                 promised += facts
-                looked_at[domain] = hour
             if promised >= enough:  # Whole hours only: what follows is earlier than all that was found.
                 yield spans
                 spans, promised = [], 0

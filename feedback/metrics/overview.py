@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection
 
-from cases.clock import db_now
+from cases.clock import pretended
 from cases.models import Tenant
 
 from .definitions import ALL, BY_MEASURE, REPEATED, Dimension
@@ -25,17 +25,19 @@ _SUMS_OF_GROUPS = ", ".join(f"sum({name}) AS {name}" for name in OF_GROUPS)
 
 def window(tenant: Tenant, days: int, **narrowed: Any) -> tuple[Question, datetime | None]:
     """The last ``days`` days of the tenant's calendar, today included, and up to when their sums are complete."""
-    now = db_now()
+    values = {"now": pretended(), "tenant": tenant.pk, "zone": tenant.time_zone, "days": timedelta(days=days - 1)}
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT zone, s.refreshed_at,
-                date_trunc('hour', (date_trunc('day', %(now)s AT TIME ZONE zone) - %(days)s) AT TIME ZONE zone, zone),
-                date_trunc('hour', %(now)s + interval '59:59.999999', zone)
-            FROM (SELECT %(tenant)s::uuid AS tenant_id) t LEFT JOIN feedback_metricstate s USING (tenant_id),
-                LATERAL (SELECT COALESCE(s.time_zone, %(zone)s) AS zone) z
+                date_trunc('hour', (date_trunc('day', now AT TIME ZONE zone) - %(days)s) AT TIME ZONE zone, zone),
+                date_trunc('hour', now + interval '59:59.999999', zone)
+            FROM (
+                SELECT %(tenant)s::uuid AS tenant_id, COALESCE(%(now)s::timestamptz, statement_timestamp()) AS now
+            ) asked LEFT JOIN feedback_metricstate s USING (tenant_id),
+                LATERAL (SELECT COALESCE(s.time_zone, %(zone)s) AS zone) kept
             """,
-            {"now": now, "tenant": tenant.pk, "zone": tenant.time_zone, "days": timedelta(days=days - 1)},
+            values,
         )
         zone, complete_until, start, end = cursor.fetchone()
     if end <= start:  # Exactly midnight.
