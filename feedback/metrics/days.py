@@ -10,18 +10,21 @@ from uuid import UUID
 
 from django.db import connection
 
-from .definitions import KEPT, MEASURES
+from .definitions import ALL, KEPT, MEASURES
 
-VALUES = (*(measure.name for measure in MEASURES), "handling_values", "handling_counts")
+OF_DAYS = ("handling_counts", "opened_by_hour")  # beside what an hour has
+VALUES = (*(measure.name for measure in MEASURES), "handling_values", *OF_DAYS)
 _COLUMNS = ("dimension", "domain", "key", *VALUES)
 _KEYS = "tenant_id, day, dimension, domain, key"
 _SUMS = ", ".join(f"sum({measure.name}) AS {measure.name}" for measure in MEASURES)
 AROUND_MIDNIGHT = "interval '3 hours'"  # further than any clock is set
 DAY_OF_HOUR = "(hour AT TIME ZONE %(zone)s)::date"
+HOUR_OF_DAY = "extract(hour FROM hour AT TIME ZONE %(zone)s)::int"
+_OPENED = ", ".join(f"COALESCE(sum(opened) FILTER (WHERE hour_of_day = {number}), 0)" for number in range(24))
 
 
 def summed(hours: str) -> str:
-    """The columns of ``MetricDay`` from the table, or the materialised query, ``hours``, whose rows have a ``day``.
+    """The columns of ``MetricDay``, from the materialised query ``hours`` with a ``day`` and an ``hour_of_day``.
 
     Values are counted under a number for each day and key: sorted by their names they took half of the time.
     """
@@ -31,14 +34,18 @@ def summed(hours: str) -> str:
         ), taken AS (
             SELECT n, value, count(*) AS times
             FROM {hours} JOIN days USING ({_KEYS}), unnest({hours}.handling_values) AS value GROUP BY n, value
-        ), values AS (
+        ), valued AS (
             SELECT n, array_agg(value ORDER BY value) AS handling_values,
                 array_agg(times ORDER BY value) AS handling_counts
             FROM taken GROUP BY n
+        ), loads AS (
+            SELECT {_KEYS}, ARRAY[{_OPENED}]::bigint[] AS opened_by_hour
+            FROM {hours} WHERE dimension = '{ALL}' GROUP BY {_KEYS}
         )
         SELECT {_KEYS}, {", ".join(f"days.{measure.name}" for measure in MEASURES)},
-            COALESCE(handling_values, '{{}}') AS handling_values, COALESCE(handling_counts, '{{}}') AS handling_counts
-        FROM days LEFT JOIN values USING (n)
+            COALESCE(handling_values, '{{}}') AS handling_values, COALESCE(handling_counts, '{{}}') AS handling_counts,
+            COALESCE(opened_by_hour, '{{}}') AS opened_by_hour
+        FROM days LEFT JOIN valued USING (n) LEFT JOIN loads USING ({_KEYS})
     """
 
 
@@ -48,7 +55,7 @@ _DELETE = """
 """
 _INSERT = f"""
     WITH hours AS MATERIALIZED (
-        SELECT h.*, d.day FROM unnest(%(days)s::date[]) AS d (day)
+        SELECT h.*, d.day, {HOUR_OF_DAY} AS hour_of_day FROM unnest(%(days)s::date[]) AS d (day)
         JOIN feedback_metrichour h ON h.tenant_id = %(tenant)s AND h.dimension = ANY(%(dimensions)s)
             AND h.hour >= (d.day::timestamp AT TIME ZONE %(zone)s) - {AROUND_MIDNIGHT}
             AND h.hour < ((d.day + 1)::timestamp AT TIME ZONE %(zone)s) + {AROUND_MIDNIGHT}
@@ -61,7 +68,8 @@ _INSERT = f"""
 # The days of any tenant that are not what their hours add up to, by what names them: for ``config.invariants``.
 ASTRAY = f"""
     WITH hours AS MATERIALIZED (
-        SELECT h.*, (h.hour AT TIME ZONE s.time_zone)::date AS day
+        SELECT h.*, (h.hour AT TIME ZONE s.time_zone)::date AS day,
+            extract(hour FROM h.hour AT TIME ZONE s.time_zone)::int AS hour_of_day
         FROM feedback_metrichour h JOIN feedback_metricstate s ON s.tenant_id = h.tenant_id
     )
     SELECT concat_ws(' ', tenant_id, day, dimension, domain, key)

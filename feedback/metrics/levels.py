@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from .days import AROUND_MIDNIGHT, DAY_OF_HOUR
+from .days import AROUND_MIDNIGHT, DAY_OF_HOUR, HOUR_OF_DAY
 
 # The first day that begins within the window, and the one that does not end within it any more.
 _FIRST = "(((%(start)s::timestamptz - interval '1 microsecond') AT TIME ZONE %(zone)s)::date + 1)"
@@ -45,6 +45,13 @@ def handling(*names: str) -> Columns:
     which takes half as long as a join."""
     spread = "unnest(handling_values) AS value"
     return Columns(", ".join((*names, spread, "1 AS n")), ", ".join((*names, spread, "unnest(handling_counts) AS n")))
+
+
+# The cases opened in each hour of a day.
+OPENED_BY_HOUR = Columns(
+    f"{HOUR_OF_DAY} AS hour_of_day, opened",
+    "generate_subscripts(opened_by_hour, 1) - 1 AS hour_of_day, unnest(opened_by_hour) AS opened",
+)
 
 
 @dataclass(frozen=True)

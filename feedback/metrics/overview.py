@@ -12,7 +12,7 @@ from cases.clock import pretended
 from cases.models import Tenant
 
 from .definitions import ALL, BY_MEASURE, REPEATED, Dimension
-from .levels import columns
+from .levels import OPENED_BY_HOUR, columns
 from .reading import HOUR, Period, Question, Sums, in_periods, rows_of
 
 NAMES = tuple(BY_MEASURE)
@@ -159,9 +159,8 @@ def load_by_hour(question: Question) -> Mapping[tuple[int, int], int]:
     rows = rows_of(question)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT extract(isodow FROM at)::int, extract(hour FROM at)::int, sum(opened) FROM ("
-            f"SELECT hour AT TIME ZONE %(zone)s AS at, opened FROM ({rows.by_hour(columns('opened'))}) r"
-            ") local GROUP BY 1, 2",
+            "SELECT extract(isodow FROM day)::int, hour_of_day, sum(opened) "
+            f"FROM ({rows.by_day(OPENED_BY_HOUR)}) r WHERE opened > 0 GROUP BY 1, 2",
             rows.values,
         )
         return Counter({(weekday, hour): int(n) for weekday, hour, n in cursor.fetchall()})

@@ -18,7 +18,7 @@ from cases.models import Tenant
 
 from ..models import MetricState
 from . import days
-from .days import AROUND_MIDNIGHT, DAY_OF_HOUR
+from .days import AROUND_MIDNIGHT, DAY_OF_HOUR, HOUR_OF_DAY
 from .definitions import KEPT, MEASURES
 from .facts import HOURS
 
@@ -38,12 +38,13 @@ _INSERT = f"""
     INSERT INTO feedback_metrichour (id, tenant_id, {", ".join(_COLUMNS)})
     SELECT gen_random_uuid(), %(tenant)s::uuid, h.* FROM ({HOURS}) h ORDER BY h.dimension, h.hour
 """
+_NOT_OF_HOURS = ", ".join(f"NULL::bigint[] AS {name}" for name in days.OF_DAYS)
 _COUNTED = f"""
-    SELECT %(tenant)s::uuid AS tenant_id, {DAY_OF_HOUR} AS day, h.*, NULL::bigint[] AS handling_counts
+    SELECT %(tenant)s::uuid AS tenant_id, {DAY_OF_HOUR} AS day, {HOUR_OF_DAY} AS hour_of_day, h.*, {_NOT_OF_HOURS}
     FROM ({HOURS}) h WHERE {DAY_OF_HOUR} >= %(first)s AND {DAY_OF_HOUR} < %(beyond)s
 """
 _KEPT_HOURS = f"""
-    SELECT {", ".join(_COLUMNS)}, NULL::bigint[] AS handling_counts FROM feedback_metrichour
+    SELECT {", ".join(_COLUMNS)}, {_NOT_OF_HOURS} FROM feedback_metrichour
     WHERE tenant_id = %(tenant)s AND dimension = ANY(%(dimensions)s) AND hour >= %(start)s AND hour < %(end)s
         AND {DAY_OF_HOUR} >= %(first)s AND {DAY_OF_HOUR} < %(beyond)s
 """

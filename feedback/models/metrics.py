@@ -49,7 +49,7 @@ class MetricDay(models.Model):
     """The sums of the hours of one day, as ``MetricHour`` has those of one hour. Written by ``metrics.days`` alone.
 
     ``handling_values`` are the different whole seconds that the reviews took, the least first, and ``handling_counts``
-    how many reviews took each of them.
+    how many reviews took each of them. ``opened_by_hour`` are the cases of each of 24 hours, of ``all`` alone.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -60,6 +60,7 @@ class MetricDay(models.Model):
     key = models.CharField(max_length=250)
     handling_values = ArrayField(models.BigIntegerField(), default=list)
     handling_counts = ArrayField(models.BigIntegerField(), default=list)
+    opened_by_hour = ArrayField(models.BigIntegerField(), default=list)
 
     class Meta:
         default_permissions = ()

@@ -31,11 +31,12 @@ CHANGES = [
 AROUND = timedelta(hours=60)
 
 
-def hours_around(zone: str, at: datetime) -> list[tuple[datetime, date]]:
-    """Each hour of five days and the day that it is of, as PostgreSQL has them."""
+def hours_around(zone: str, at: datetime) -> list[tuple[datetime, date, int]]:
+    """Each hour of five days, the day that it is of and its number in it, as PostgreSQL has them."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT hour, (hour AT TIME ZONE %(zone)s)::date FROM (SELECT date_trunc('hour', at, %(zone)s) "
+            "SELECT DISTINCT hour, (hour AT TIME ZONE %(zone)s)::date, "
+            "extract(hour FROM hour AT TIME ZONE %(zone)s)::int FROM (SELECT date_trunc('hour', at, %(zone)s) "
             "FROM generate_series(%(start)s::timestamptz, %(end)s, interval '10 minutes') at) of (hour) ORDER BY 1",
             {"zone": zone, "start": at - AROUND, "end": at + AROUND},
         )
@@ -50,15 +51,15 @@ def test_no_hour_is_read_twice_or_left_out_whatever_the_window(zone, at):
     hours = hours_around(zone, at)
     MetricHour.objects.bulk_create(
         MetricHour(tenant=world.tenant, hour=hour, dimension="all", domain="billing", key="", opened=1, **took(number))
-        for number, (hour, _) in enumerate(hours)
+        for number, (hour, *_) in enumerate(hours)
     )
     rollups.rebuild_days(world.tenant.pk, zone)
     kept = MetricDay.objects.values_list("opened", flat=True)
     assert sum(kept) == len(hours)
     assert max(kept) >= 24
     draw = random.Random(zone)
-    edges = [hour for hour, _ in hours]
-    begins = {day: hour for hour, day in reversed(hours)}
+    edges = [hour for hour, *_ in hours]
+    begins = {day: hour for hour, day, _ in reversed(hours)}
     changing = [number for number, hour in enumerate(edges) if abs(hour - at) < timedelta(hours=5)]
     windows = [sorted(draw.sample(range(len(edges)), 2)) for _ in range(25)]
     windows += [sorted(draw.sample(changing, 2)) for _ in range(15)]
@@ -67,7 +68,8 @@ def test_no_hour_is_read_twice_or_left_out_whatever_the_window(zone, at):
         inside = hours[first:beyond]
         assert read_sums(asked, ["opened"]) == {(None, None): {"opened": len(inside)}}
         by_day = read_sums(replace(asked, period=Period.DAY), ["opened"])
-        days = Counter(day for _, day in inside)
+        assert load_by_hour(asked) == Counter((day.isoweekday(), of_day) for _, day, of_day in inside)
+        days = Counter(day for _, day, _ in inside)
         assert [sums["opened"] for sums in by_day.values()] == [days[day] for day in sorted(days)]
         whole = {begins[day] for day in days} - {begins[hours[0][1]]}
         assert {start for start, _ in by_day} >= whole
