@@ -1,4 +1,4 @@
-"""What is read from the hourly sums equals a count by hand, to the last digit, and never leaves its bounds."""
+"""What is read from the sums equals a count by hand, to the last digit, and never leaves its bounds."""
 
 import json
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""The hourly sums equal the raw facts, to the last digit, whoever writes meanwhile."""
+"""The sums equal the raw facts, to the last digit, whoever writes meanwhile."""
 
 from datetime import timedelta
 from fractions import Fraction
