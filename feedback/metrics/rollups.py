@@ -88,8 +88,8 @@ _EXTENT = """
         SELECT min(opened_at) AS least, max(opened_at) AS greatest FROM cases_case WHERE tenant_id = %(tenant)s
         UNION ALL SELECT min(created_at), max(created_at) FROM feedback_review WHERE tenant_id = %(tenant)s
         UNION ALL SELECT min(hour), max(hour) FROM feedback_metrichour WHERE tenant_id = %(tenant)s
-        UNION ALL SELECT min(day) AT TIME ZONE 'UTC', max(day) AT TIME ZONE 'UTC' FROM feedback_metricday
-            WHERE tenant_id = %(tenant)s
+        UNION ALL SELECT min(day)::timestamp AT TIME ZONE 'UTC', max(day)::timestamp AT TIME ZONE 'UTC'
+        FROM feedback_metricday WHERE tenant_id = %(tenant)s
     ) ends
 """
 
