@@ -8,6 +8,7 @@ from django.db import connection
 from approvals.states import TERMINAL
 from cases.rules_document import ALWAYS_HIGH_STAKES
 from cases.states import OPEN, State
+from feedback.metrics.days import ASTRAY
 from feedback.services.weekly import MISSED
 
 SHOWN = 5  # broken rows named per rule
@@ -103,6 +104,7 @@ INVARIANTS = (
            WHERE c.purpose <> 'real'""",
     ),
     Invariant("An override that a weekly export should hold went out with one", MISSED),
+    Invariant("What the metrics keep of a day is what they keep of its hours", ASTRAY),
 )
 
 

@@ -114,6 +114,7 @@ FATES: dict[str, dict[Fate, str]] = {
     "feedback.Export": {_C: "format filters watermark checkpoint error file_key file_name"},
     "feedback.FirstOpinion": {Fate.CALLERS: "decision", _C: "content_digest"},
     "feedback.LearnedWeights": {_C: "weights hand_set trial"},
+    "feedback.MetricDay": {_C: "dimension domain key handling_values handling_counts opened_by_hour"},
     "feedback.MetricHour": {_C: "dimension domain key handling_values"},
     "feedback.MetricState": {_C: "time_zone"},
     "feedback.PlantedChallenge": {Fate.DISGUISED: "expected"},

@@ -14,16 +14,17 @@ from django.views.decorators.http import require_safe
 
 from cases.models import Tenant
 from cases.rights import HeldRights, rights_of
+from cases.rules_document import DOMAIN
 from cases.veil import veiled_among
 
 from ..metrics.behind import facts_behind, step_named
 from ..metrics.definitions import BY_METRIC, METRICS, Dimension
-from ..metrics.insights import PICTURED, WEEKDAYS, look, window
+from ..metrics.insights import PICTURED, WEEKDAYS, domains_of, groups_of, look
 from ..metrics.names import key_of, names_of
-from ..metrics.reading import BadQuestion, Question, full_hours, largest, zone_of
+from ..metrics.overview import window
+from ..metrics.reading import BadQuestion, Question, full_hours, zone_of
 from .tenant_choice import tenants_of
 
-DOMAINS = 100
 SPANS = ((1, "Today"), (7, "7 days"), (28, "28 days"), (91, "13 weeks"), (364, "52 weeks"))
 BY = (Dimension.DOMAIN, Dimension.QUEUE, Dimension.RISK, Dimension.RELEASE, Dimension.ROUTE)
 
@@ -54,18 +55,22 @@ def page(request: HttpRequest) -> HttpResponse:
     tenant = next((one for one in tenants if one.slug == request.GET.get("tenant")), tenants[0])
     days = request.GET.get("days", "")
     days = int(days) if days in {str(span) for span, _ in SPANS} else 28
-    question, complete_until = window(tenant, days)
-    domains = sorted(largest(replace(question, by=Dimension.DOMAIN), DOMAINS, ("opened", "handled")))
     by = (*BY, Dimension.REVIEWER) if rights.has("view_people", tenant.pk) else BY
+    chosen_by = Dimension(_offered(request, "by", list(by), Dimension.QUEUE))
+    domain = request.GET.get("domain", "")
+    question, complete_until = window(tenant, days, domain=domain if DOMAIN.fullmatch(domain) else "")
+    groups = groups_of(question, chosen_by)
+    domains = domains_of(groups)
+    if question.domain and question.domain not in domains:
+        question = replace(question, domain="")
+        groups = groups_of(question, chosen_by)
     chosen = {
         "tenant": tenant.slug,
         "days": days,
-        "domain": _offered(request, "domain", domains, ""),
+        "domain": question.domain,
         "metric": _offered(request, "metric", [one.name for one in PICTURED], "escalation_rate"),
-        "by": _offered(request, "by", list(by), Dimension.QUEUE),
+        "by": chosen_by,
     }
-    if chosen["domain"]:
-        question, _ = window(tenant, days, domain=chosen["domain"])
     context = {
         **admin.site.each_context(request),
         "title": "Insights",
@@ -76,7 +81,8 @@ def page(request: HttpRequest) -> HttpResponse:
             question,
             complete_until,
             metric=BY_METRIC[chosen["metric"]],
-            by=Dimension(chosen["by"]),
+            by=chosen_by,
+            groups=groups,
         ),
         "hours": range(24),
         "definitions": METRICS,

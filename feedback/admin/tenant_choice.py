@@ -16,7 +16,10 @@ class TenantForm(forms.Form):
 
 def tenants_of(rights: HeldRights) -> list[Tenant]:
     """The tenants whose metrics the person may see, at least one; raises ``PermissionDenied``."""
-    tenants = list(rights.tenants("view_metrics").order_by("slug")[:TENANTS]) if rights.has("view_metrics") else []
+    if rights.is_superuser:
+        tenants = list(rights.tenants("view_metrics").order_by("slug")[:TENANTS])
+    else:  # Read with the rights, by slug.
+        tenants = [place for place in rights.places if rights.has("view_metrics", place.pk)][:TENANTS]
     if not tenants:
         raise PermissionDenied("Supervisors, compliance staff and admins see how the work goes.")
     return tenants

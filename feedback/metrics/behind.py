@@ -1,8 +1,9 @@
-"""The cases behind a number: from the very facts that are summed, so that list and number agree."""
+"""The cases behind a number: from the very facts that are summed, so that list and number agree, in the hours whose
+sums hold some of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
@@ -12,7 +13,8 @@ from cases.models import Case
 
 from ..models import Review
 from .definitions import BY_MEASURE, BY_METRIC, REPEATED_CASES, SEVERAL, Dimension, Metric
-from .facts import COLUMNS, FACTS_OF
+from .facts import COLUMNS, FACTS_WITHIN
+from .holding import Span, spans_holding
 from .reading import BadQuestion, Question
 
 SHOWN = 50
@@ -52,6 +54,9 @@ def step_named(name: str) -> Step | None:
         return None
     measures = measures_behind(metric, part)
     return Step(name, ", ".join(BY_MEASURE[measure].words for measure in measures), measures)
+
+
+Row = tuple[datetime, UUID, UUID | None]  # when, the case, the review
 
 
 @dataclass(frozen=True)
@@ -96,40 +101,59 @@ def facts_behind(
 
     Raises ``BadQuestion`` for a cursor that is none.
     """
-    source = BY_MEASURE[measures[0]].source
-    added, taken = (" + ".join(f"f.{name}" for name in names) or "0" for names in (measures, less))
-    where, values = [f"({added}) > ({taken})"], _values(question)
-    if slot:
-        values["weekday"], values["hour"] = slot
-        where.append("extract(isodow FROM f.at AT TIME ZONE %(zone)s) = %(weekday)s")
-        where.append("extract(hour FROM f.at AT TIME ZONE %(zone)s) = %(hour)s")
-    if question.domain:
-        where.append("f.domain = %(domain)s")
-    if question.only:
-        where.append(_key_condition(question.only[0]))
-    if after:
-        values["after"], values["last"] = _read_cursor(after)
-        where.append("f.at <= %(after)s AND (f.at, COALESCE(f.review_id, f.case_id)) < (%(after)s, %(last)s)")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT f.at, f.case_id, f.review_id FROM ({FACTS_OF[source]}) f ({', '.join(COLUMNS)}) "
-            f"WHERE {' AND '.join(where)} ORDER BY f.at DESC, COALESCE(f.review_id, f.case_id) DESC LIMIT {SHOWN + 1}",
-            values,
-        )
-        rows = cursor.fetchall()
+    cursor = _read_cursor(after) if after else None
+    if cursor:
+        question = _until(question, cursor[0])
+    rows: list[Row] = []
+    if question:
+        for spans in spans_holding(question, measures, less, slot=slot, enough=SHOWN + 1):
+            rows += _rows_within(question, measures, less, spans, cursor)
+            if len(rows) > SHOWN:  # Fewer where something has changed since it was summed: then further back.
+                break
     cases = Case.objects.with_text().in_bulk([case_id for _, case_id, _ in rows])
     reviews = Review.objects.select_related("reviewer").in_bulk([review_id for *_, review_id in rows if review_id])
     found = [Fact(at, cases[case_id], reviews.get(review_id)) for at, case_id, review_id in rows[:SHOWN]]
     return found, len(rows) > SHOWN
 
 
+def _until(question: Question, at: datetime) -> Question | None:
+    """``question`` up to and with ``at``."""
+    end = min(question.end, at + timedelta(microseconds=1))
+    return replace(question, end=end) if end > question.start else None
+
+
+def _rows_within(
+    question: Question,
+    measures: Sequence[str],
+    less: Sequence[str],
+    spans: Sequence[Span],
+    cursor: tuple[datetime, UUID] | None,
+) -> list[Row]:
+    added, taken = (" + ".join(f"f.{name}" for name in names) or "0" for names in (measures, less))
+    where, values = [f"({added}) > ({taken})"], _values(question)
+    values |= {"starts": [span.start for span in spans], "ends": [min(span.end, question.end) for span in spans]}
+    values["domains"] = [span.domain for span in spans]
+    if question.domain:
+        where.append("f.domain = %(domain)s")
+    if question.only:
+        where.append(_key_condition(question.only[0]))
+    if cursor:
+        values["after"], values["last"] = cursor
+        where.append("(f.at, COALESCE(f.review_id, f.case_id)) < (%(after)s, %(last)s)")
+    facts = FACTS_WITHIN[BY_MEASURE[measures[0]].source]
+    with connection.cursor() as database:
+        database.execute(
+            f"SELECT f.at, f.case_id, f.review_id FROM ({facts}) f ({', '.join(COLUMNS)}) "
+            f"WHERE {' AND '.join(where)} ORDER BY f.at DESC, COALESCE(f.review_id, f.case_id) DESC LIMIT {SHOWN + 1}",
+            values,
+        )
+        return database.fetchall()
+
+
 def _values(question: Question) -> dict:
     return {
         "tenant": question.tenant_id,
-        "start": question.start,
-        "end": question.end,
         "now": db_now(),
-        "zone": question.zone,
         "domain": question.domain,
         "key": question.only[1] if question.only else "",
     }

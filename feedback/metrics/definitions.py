@@ -306,4 +306,5 @@ class Dimension(StrEnum):
 
 
 ALL = "all"  # The roll-up's row of a domain as a whole.
+KEPT = (ALL, *(dimension.value for dimension in Dimension if dimension != Dimension.DOMAIN))  # what has rows of its own
 SEVERAL = frozenset({Dimension.TRIGGER, Dimension.CONDITION})

@@ -1,6 +1,6 @@
-"""Everything that the insights page shows, in a fixed number of queries, from the hourly sums alone."""
+"""Everything that the insights page shows, in a fixed number of queries, from the sums alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,19 +9,19 @@ from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 
-from cases.clock import db_now
 from cases.models import PolicyVersion, Release, Tenant
 
-from . import reading
+from . import overview, reading
 from .advice import Advice
 from .behind import FUNNEL
 from .charts import Chart, draw
 from .definitions import BY_METRIC, METRICS, REPEATED, REPEATED_CASES, Dimension, Metric, Unit
-from .names import names_of
-from .reading import Figure, Period, Question
+from .names import Name, names_of
+from .overview import Course, Groups, Reasons
+from .reading import Figure, Period, Question, Sums
 from .wording import change_words, count_words, value_words
 
-REASONS, GROUPS, MARKS = 10, 20, 20
+REASONS, GROUPS, MARKS, DOMAINS = 10, 20, 20, 100
 TABLE = ("escalation_rate", "override_rate", "sla_miss_rate", "average_handling_time")
 OF_PEOPLE = ("override_rate", "draft_acceptance_rate", "reviewer_edit_distance", "average_handling_time")
 ADVISED = ((Dimension.TRIGGER, "Trigger"), (Dimension.QUEUE, "Queue"), (Dimension.CONDITION, "Condition of the policy"))
@@ -89,49 +89,86 @@ class Insights(Picture):
     advice: Sequence[tuple[str, Sequence[tuple[Advice, Cell]]]]
 
 
-def window(tenant: Tenant, days: int, **narrowed: Any) -> tuple[Question, datetime | None]:
-    """The last ``days`` days of the tenant's calendar, today included, and up to when their sums are complete."""
-    zone, complete_until = reading.zone_of(tenant)
-    now = db_now()
-    midnight = now.astimezone(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0)
-    start, end = reading.full_hours(midnight - timedelta(days=days - 1), now, zone)
-    if end <= start:  # Exactly midnight.
-        end = start + reading.HOUR
-    return Question(tenant.pk, zone, start, end, **narrowed), complete_until
+def groups_of(question: Question, by: Dimension) -> Groups:
+    """What the page's choices and its tables by group are made of. One query."""
+    wanted = {by, *(dimension for dimension, _ in ADVISED)}
+    return overview.groups_of(question, sorted(wanted), limit=GROUPS, domains=DOMAINS)
+
+
+def domains_of(groups: Groups) -> list[str]:
+    """The domains that the page offers, by name."""
+    return sorted(groups.largest(Dimension.DOMAIN, DOMAINS, ("opened", "handled")))
 
 
 def look(
-    tenant: Tenant, question: Question, complete_until: datetime | None, *, metric: Metric, by: Dimension
+    tenant: Tenant,
+    question: Question,
+    complete_until: datetime | None,
+    *,
+    metric: Metric,
+    by: Dimension,
+    groups: Groups,
 ) -> Insights:
-    """The page's content for ``question``, which has neither period nor dimension."""
+    """The page's content for ``question``, which has neither period nor dimension, and its ``groups``."""
     link = _Links(tenant, question)
-    asked = reading.available(question)
-    now = {figure.metric.name: figure for figure in reading.figures(question, asked)}
-    kept = [name for name in asked if BY_METRIC[name].source]
-    before = {figure.metric.name: figure for figure in reading.figures(question.before(), kept, with_ranks=False)}
-    sums = reading.read_sums(question)
-    totals = next(iter(sums.values()), {})
-    heads, groups = _groups(tenant, question, by, link)
+    period = _period(question)
+    course = overview.course_of(question, period)
+    reasons = overview.reasons_of(question, REASONS)
+    wanted = {by, *(dimension for dimension, _ in ADVISED)}
+    names = {dimension: names_of(tenant, dimension, groups.by.get(dimension, ())) for dimension in wanted}
+    heads, table = _groups(question, by, groups, names[by], link)
     return Insights(
-        **vars(picture_of(tenant, question, metric)),
+        **vars(_picture(tenant, question, metric, period, _by_period(question, course, period, metric))),
         question=question,
         complete_until=complete_until,
-        rows=[_metric_row(now[name], before.get(name), link) for name in asked],
-        funnel=_funnel(totals, link),
+        rows=[_metric_row(now, before, link) for now, before in _whole(question, course, reasons)],
+        funnel=_funnel(course.now, link),
         load=_load(question, link),
-        reasons=_reasons(tenant, question, link),
+        reasons=_reasons(tenant, reasons, link),
         by=by,
         heads=heads,
-        groups=groups,
-        advice=[(words, _advice(tenant, question, dimension, link)) for dimension, words in ADVISED],
+        groups=table,
+        advice=[(words, _advice(groups, dimension, names[dimension], link)) for dimension, words in ADVISED],
     )
 
 
 def picture_of(tenant: Tenant, question: Question, metric: Metric) -> Picture:
     """``metric`` over the window of ``question``, which has neither period nor dimension. Three queries."""
-    link = _Links(tenant, question)
     period = _period(question)
-    points = _points(question, period, metric)
+    return _picture(tenant, question, metric, period, _asked(question, period, metric))
+
+
+def _asked(question: Question, period: Period, metric: Metric) -> dict[datetime | None, Figure]:
+    found = reading.figures(replace(question, period=period), [metric.name], with_ranks=False)
+    return {figure.at: figure for figure in found}
+
+
+def _by_period(question: Question, course: Course, period: Period, metric: Metric) -> Mapping[datetime | None, Figure]:
+    """As ``_asked``; whether a reason repeats is another question in each period, and asked."""
+    if REPEATED_CASES in metric.above:
+        return _asked(question, period, metric)
+    return {at: Figure(metric, at, None, *metric.parts(sums)) for at, sums in course.periods.items()}
+
+
+def _whole(question: Question, course: Course, reasons: Reasons) -> Iterator[tuple[Figure, Figure | None]]:
+    """Each metric over the window, and over the one before; what is counted now has none before."""
+    ranks = reading.percentiles(question).get((None, None), ())
+    now = {**course.now, REPEATED_CASES: reasons.repeated}
+    before = {**course.before, REPEATED_CASES: reasons.repeated_before}
+    for metric in METRICS:
+        if metric.source is None:
+            (figure,) = reading.queue_age(question, metric)
+            yield figure, None
+        else:
+            figure = Figure(metric, None, None, *metric.parts(now), *(ranks if metric.has_percentiles else ()))
+            yield figure, Figure(metric, None, None, *metric.parts(before))
+
+
+def _picture(
+    tenant: Tenant, question: Question, metric: Metric, period: Period, figures: Mapping[datetime | None, Figure]
+) -> Picture:
+    link = _Links(tenant, question)
+    points = [(at, figures.get(at)) for at in _starts(question, period)]
     marks = _marks(tenant, question)
     chart = draw(
         [(at, None if figure is None or figure.value is None else float(figure.value)) for at, figure in points],
@@ -202,7 +239,7 @@ def _period(question: Question) -> Period:
 
 
 def _starts(question: Question, period: Period) -> list[datetime]:
-    """When each period of the window begins, the first perhaps before it."""
+    """When each period of the window begins, the first perhaps before it. In UTC, as it is read."""
     if period == Period.HOUR:
         hours = int((question.end - question.start) / reading.HOUR)
         return [question.start + reading.HOUR * number for number in range(hours)]
@@ -210,16 +247,10 @@ def _starts(question: Question, period: Period) -> list[datetime]:
     if period == Period.WEEK:
         local -= timedelta(days=local.weekday())
     step, found = timedelta(days=7 if period == Period.WEEK else 1), []
-    while local < question.end:  # Wall-clock days: 23 or 25 hours where clocks change.
-        found.append(local)
+    while local.astimezone(UTC) < question.end:  # Wall-clock days: 23 or 25 hours where clocks change.
+        found.append(local.astimezone(UTC))  # Two zones' instants are never equal where one of them comes twice.
         local += step
     return found
-
-
-def _points(question: Question, period: Period, metric: Metric) -> list[tuple[datetime, Figure | None]]:
-    narrowed = replace(question, period=period)
-    found = {figure.at: figure for figure in reading.figures(narrowed, [metric.name], with_ranks=False)}
-    return [(at, found.get(at)) for at in _starts(question, period)]
 
 
 def _point(
@@ -259,15 +290,15 @@ def _marks(tenant: Tenant, question: Question) -> list[Mark]:
 # --- the tables -------------------------------------------------------------------------------------------------------
 
 
-def _funnel(totals: Mapping[str, Any], link: _Links) -> list[tuple[str, Cell, int]]:
+def _funnel(totals: Sums, link: _Links) -> list[tuple[str, Cell, int]]:
     """Each step with its cases, and their share of the first step in the picture's units (0 to 100)."""
-    counts = [(step, step.count(totals) if totals else 0) for step in FUNNEL]
+    counts = [(step, step.count(totals)) for step in FUNNEL]
     most = max(counts[0][1], 1)
     return [(step.words, link.cell(f"{n:,}", step.name), round(100 * n / most)) for step, n in counts]
 
 
 def _load(question: Question, link: _Links) -> list[tuple[str, list[Cell]]]:
-    load = reading.load_by_hour(question)
+    load = overview.load_by_hour(question)
     most = max(load.values(), default=0) or 1
     days = []
     for weekday, name in enumerate(WEEKDAYS, 1):
@@ -281,9 +312,8 @@ def _load(question: Question, link: _Links) -> list[tuple[str, list[Cell]]]:
     return days
 
 
-def _reasons(tenant: Tenant, question: Question, link: _Links) -> list[tuple[str, str, Cell, bool]]:
-    found = reading.top_reasons(question, REASONS)
-    names = names_of(tenant, Dimension.REASONS, (key for _, key, _ in found))
+def _reasons(tenant: Tenant, reasons: Reasons, link: _Links) -> list[tuple[str, str, Cell, bool]]:
+    names = names_of(tenant, Dimension.REASONS, (key for _, key, _ in reasons.top))
     return [
         (
             domain,
@@ -291,17 +321,17 @@ def _reasons(tenant: Tenant, question: Question, link: _Links) -> list[tuple[str
             link.cell(f"{n:,}", "escalated", domain=domain, reasons=key),
             n >= REPEATED,
         )
-        for domain, key, n in found
+        for domain, key, n in reasons.top
     ]
 
 
 def _groups(
-    tenant: Tenant, question: Question, by: Dimension, link: _Links
+    question: Question, by: Dimension, groups: Groups, names: Mapping[str, Name], link: _Links
 ) -> tuple[list[str], list[tuple[str, list[Cell]]]]:
     shown = OF_PEOPLE if by == Dimension.REVIEWER else TABLE
-    narrowed = replace(question, by=by)
-    sums = reading.largest(narrowed, GROUPS, ("opened", "handled"))
-    names = names_of(tenant, by, sums)
+    sums = groups.largest(by, GROUPS, ("opened", "handled"))
+    if by == Dimension.DOMAIN and question.domain:
+        sums = {question.domain: groups.by[by][question.domain]}
     rows = []
     for key in sums:
         name, cells = names.get(key), []
@@ -317,12 +347,10 @@ def _groups(
     return [BY_METRIC[one].title for one in shown], rows
 
 
-def _advice(tenant: Tenant, question: Question, dimension: Dimension, link: _Links) -> list[tuple[Advice, Cell]]:
-    sums = reading.largest(replace(question, by=dimension), GROUPS, ("judged",))
-    names = names_of(tenant, dimension, sums)
+def _advice(groups: Groups, dimension: Dimension, names: Mapping[str, Name], link: _Links) -> list[tuple[Advice, Cell]]:
     found = []
-    for key in sums:
-        advice = Advice(names[key].words, int(sums[key]["judged"]), int(sums[key]["overridden"]), key)
+    for key, sums in groups.largest(dimension, GROUPS, ("judged",)).items():
+        advice = Advice(names[key].words, int(sums["judged"]), int(sums["overridden"]), key)
         more = {str(dimension): names[key].sent}
         found.append((advice, link.cell(f"{advice.changed:,}", "override_rate.above", **more)))
     return found

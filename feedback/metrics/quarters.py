@@ -1,4 +1,4 @@
-"""The hourly sums by quarter and domain, for the report on maturity."""
+"""The sums by quarter and domain, for the report on maturity."""
 
 from datetime import datetime
 from typing import Any
@@ -9,27 +9,12 @@ from cases.models import Tenant
 
 from ..advisor.intervals import Sums
 from ..maturity import Standing
-from .definitions import ALL, Dimension
+from .definitions import ALL
+from .levels import Rows, columns
 
 DOMAINS = 50  # the largest
 
-# Sampled cases of one hour, domain and release were drawn with one chance: their mean weight is each one's own, and so
-# its square is known from the sums. Where a policy was published within the hour it is nearly so.
-_QUARTERS = f"""
-    SELECT date_trunc('quarter', hour, %(zone)s), domain,
-        {{whole}},
-        COALESCE(sum(audit_weight * audit_weight / audited) FILTER (WHERE {{sampled}}), 0),
-        COALESCE(sum(audit_weight * audit_error_weight / audited) FILTER (WHERE {{sampled}}), 0)
-    FROM feedback_metrichour
-    WHERE tenant_id = %(tenant)s AND dimension IN ('{ALL}', '{Dimension.RELEASE}')
-      AND hour >= %(start)s AND hour < %(end)s AND domain IN (
-        SELECT domain FROM feedback_metrichour
-        WHERE tenant_id = %(tenant)s AND dimension = '{ALL}' AND hour >= %(start)s AND hour < %(end)s
-        GROUP BY 1 ORDER BY sum(opened + handled) DESC, 1 LIMIT {DOMAINS}
-      )
-    GROUP BY 1, 2 ORDER BY 2, 1
-"""
-_WHOLE = (
+_NAMES = (
     "opened",
     "approved",
     "rejected",
@@ -40,18 +25,26 @@ _WHOLE = (
     "audit_errors",
     "audit_weight",
     "audit_error_weight",
+    "audit_weight_squares",
+    "audit_error_weight_squares",
 )
-_SQL = _QUARTERS.format(
-    whole=", ".join(f"COALESCE(sum({name}) FILTER (WHERE dimension = '{ALL}'), 0)" for name in _WHOLE),
-    sampled=f"dimension = '{Dimension.RELEASE}' AND audited > 0",
-)
+_SUMS = ", ".join(f"sum({name})" for name in _NAMES)
 
 
 def standings(tenant: Tenant, zone: str, start: datetime, end: datetime) -> list[Standing]:
     """Of each domain and quarter with facts, by domain and time; without agreement. One query."""
-    values = {"tenant": tenant.pk, "zone": zone, "start": start, "end": end}
+    rows = Rows(tenant.pk, zone, start, end, (ALL,))
     with connection.cursor() as cursor:
-        cursor.execute(_SQL, values)
+        cursor.execute(
+            f"""
+            WITH kept AS MATERIALIZED ({rows.by_day(columns("domain", "handled", *_NAMES))})
+            SELECT date_trunc('quarter', day::timestamp) AT TIME ZONE %(zone)s, domain, {_SUMS}
+            FROM kept WHERE domain IN (
+                SELECT domain FROM kept GROUP BY 1 ORDER BY sum(opened + handled) DESC, 1 LIMIT {DOMAINS}
+            ) GROUP BY 1, 2 ORDER BY 2, 1
+            """,
+            rows.values,
+        )
         return [_standing(*row) for row in cursor.fetchall()]
 
 

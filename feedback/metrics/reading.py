@@ -1,4 +1,4 @@
-"""Reading the hourly sums: a window, in the tenant's own hours, days, weeks or months, by one dimension.
+"""Reading the sums: a window, in the tenant's own hours, days, weeks or months, by one dimension.
 
 The domain combines with every dimension; two others do not combine, since the sums of one are not split by the other:
 to ask so is refused and never answered approximately. Nothing here reads cases or reviews, but for the waiting ones of
@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from cases.clock import db_now
+from cases.clock import pretended
 from cases.errors import CountersignError
 from cases.models import Case, Tenant
 from queues.models import Entry
@@ -24,14 +24,15 @@ from queues.models import Entry
 from ..models import MetricState
 from .definitions import (
     ALL,
+    BY_MEASURE,
     BY_METRIC,
-    MEASURES,
     REPEATED,
     REPEATED_CASES,
     Dimension,
     Metric,
     Source,
 )
+from .levels import Columns, Rows, columns, handling
 
 HOUR = timedelta(hours=1)
 LONGEST = timedelta(days=366)
@@ -128,87 +129,118 @@ def figures(question: Question, metrics: Iterable[str], *, with_ranks: bool = Tr
     ``with_ranks`` is False for who does not show percentiles: they read every single value.
     """
     asked = [BY_METRIC[name] for name in metrics]
-    sums = read_sums(question) if any(metric.source for metric in asked) else {}
+    names = measures_of(asked)
+    sums = read_sums(question, names) if names else {}
     if question.period is None and question.by is None and not sums:
-        sums = {(None, None): dict.fromkeys((measure.name for measure in MEASURES), 0)}
+        sums = {(None, None): dict.fromkeys(names, 0)}
     found: list[Figure] = []
     for metric in asked:
         if metric.source is None:
-            found += _queue_age(question, metric)
+            found += queue_age(question, metric)
             continue
         extra = _repeated(question) if REPEATED_CASES in metric.above else {}
-        ranks = _percentiles(question) if metric.has_percentiles and with_ranks else {}
+        ranks = percentiles(question) if metric.has_percentiles and with_ranks else {}
         for group, row in sums.items():
             above, below = metric.parts({**row, REPEATED_CASES: extra.get(group, 0)})
             found.append(Figure(metric, *group, above, below, *ranks.get(group, ())))
     return found
 
 
+def measures_of(metrics: Iterable[Metric]) -> list[str]:
+    """The measures that ``metrics`` are made of."""
+    named = {name for metric in metrics for name in (*metric.above, *metric.below)}
+    return [name for name in BY_MEASURE if name in named]
+
+
 Group = tuple[datetime | None, str | None]
+Sums = Mapping[str, int | Decimal]
 
 
-def read_sums(question: Question) -> dict[Group, Mapping[str, int | Decimal]]:
-    """What each measure adds up to, per period and key, in that order."""
-    names = [measure.name for measure in MEASURES]
-    rows = _rows(question, ", ".join(f"sum({name})" for name in names))
-    return {(at, key): dict(zip(names, values, strict=True)) for at, key, *values in rows}
+def read_sums(question: Question, names: Sequence[str] = tuple(BY_MEASURE)) -> dict[Group, Sums]:
+    """What each measure of ``names`` adds up to, per period and key, in that order."""
+    at, group, rows, values = _parts(question, columns(*_group(question), *names))
+    found = _groups(
+        f"SELECT {at} AS at, {group} AS grp, {', '.join(f'sum({name})' for name in names)} FROM ({rows}) r "
+        "GROUP BY 1, 2 ORDER BY 1, 2",
+        values,
+    )
+    return {(at, key): dict(zip(names, sums, strict=True)) for at, key, *sums in found}
 
 
-def _percentiles(question: Question) -> dict[Group, tuple[int, int]]:
-    """Nearest-rank percentiles of the single values that the hours keep: exact."""
-    ranks = f"percentile_disc(ARRAY[{', '.join(map(str, PERCENTILES))}]) WITHIN GROUP (ORDER BY value)"
-    rows = _rows(question, ranks, ", unnest(handling_values) AS value")
-    return {(at, key): tuple(values) for at, key, values in rows}
+def percentiles(question: Question) -> dict[Group, tuple[int, ...]]:
+    """Nearest-rank percentiles of all the single values, by how often there is each of them: exact."""
+    at, group, rows, values = _parts(question, handling(*_group(question)))
+    ranks = ", ".join(f"min(value) FILTER (WHERE upto >= {share} * total)" for share in PERCENTILES)
+    found = _groups(
+        f"WITH counted AS (SELECT {at} AS at, {group} AS grp, value, sum(n) AS n FROM ({rows}) r GROUP BY 1, 2, 3), "
+        "ranked AS (SELECT at, grp, value, sum(n) OVER (PARTITION BY at, grp ORDER BY value) AS upto, "
+        "sum(n) OVER (PARTITION BY at, grp) AS total FROM counted) "
+        f"SELECT at, grp, {ranks} FROM ranked GROUP BY 1, 2 ORDER BY 1, 2",
+        values,
+    )
+    return {(at, key): tuple(ranks) for at, key, *ranks in found}
 
 
 def _repeated(question: Question) -> dict[Group, int]:
     """How many escalated cases had a reason that escalated ``REPEATED`` or more of their group."""
     if question.dimension not in (ALL, Dimension.REASONS):
         raise BadQuestion("Repeated reasons are counted by domain and by reasons only: leave the other dimension out.")
-    bucket, group, where, values = _parts(question, Dimension.REASONS)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT at, grp, sum(n) FROM (SELECT {bucket} AS at, {group} AS grp, sum(escalated) AS n "
-            f"FROM feedback_metrichour WHERE {where} GROUP BY 1, 2, domain, key) reasons "
-            f"WHERE n >= {REPEATED} GROUP BY 1, 2",
-            values,
-        )
-        return {(at, key): int(n) for at, key, n in cursor.fetchall()}
+    at, group, rows, values = _parts(question, columns("domain", "key", "escalated"), Dimension.REASONS)
+    found = _groups(
+        f"SELECT at, grp, sum(n) FROM (SELECT {at} AS at, {group} AS grp, sum(escalated) AS n FROM ({rows}) r "
+        f"GROUP BY 1, 2, domain, key) reasons WHERE n >= {REPEATED} GROUP BY 1, 2",
+        values,
+    )
+    return {(at, key): int(n) for at, key, n in found}
 
 
-def _rows(question: Question, columns: str, source: str = "") -> Sequence[tuple]:
-    bucket, group, where, values = _parts(question, question.dimension)
+def rows_of(question: Question, *dimensions: str, name: str = "") -> Rows:
+    """The rows that answer ``question``, or those of other ``dimensions``."""
+    return Rows(
+        question.tenant_id,
+        question.zone,
+        question.start,
+        question.end,
+        dimensions or (question.dimension,),
+        domain=question.domain,
+        key=question.only[1] if question.only else None,
+        name=name,
+    )
+
+
+def in_periods(question: Question, rows: Rows, what: Columns) -> tuple[str, str]:
+    """When the period of a row begins, and the select of the rows, which are as long as it lets them be."""
+    if question.period is None:
+        return "NULL::timestamptz", rows.by_day(what)
+    if question.period == Period.HOUR:
+        return "hour", rows.by_hour(what)
+    # It begins where the one before ends: where midnight comes twice, at the first of them.
+    local = f"date_trunc('{question.period}', day::timestamp) - interval '1 microsecond'"
+    return f"({local}) AT TIME ZONE %({rows.name}zone)s + interval '1 microsecond'", rows.by_day(what)
+
+
+def _parts(question: Question, what: Columns, *dimensions: str) -> tuple[str, str, str, dict[str, Any]]:
+    """The period's and the group's expressions, the rows, their values."""
+    rows = rows_of(question, *dimensions)
+    group = next(iter(_group(question)), "NULL::text")
+    at, select = in_periods(question, rows, what)
+    return at, group, select, rows.values
+
+
+def _group(question: Question) -> Sequence[str]:
+    """The column that tells the groups apart, if any."""
+    if question.by is None:
+        return ()
+    return ("domain",) if question.by == Dimension.DOMAIN else ("key",)
+
+
+def _groups(sql: str, values: Mapping[str, Any]) -> Sequence[tuple]:
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {bucket} AS at, {group} AS grp, {columns} FROM feedback_metrichour{source} WHERE {where} "
-            f"GROUP BY 1, 2 ORDER BY 1, 2 LIMIT {MOST_ROWS + 1}",
-            values,
-        )
-        rows = cursor.fetchall()
-    if len(rows) > MOST_ROWS:
+        cursor.execute(f"{sql} LIMIT {MOST_ROWS + 1}", values)
+        found = cursor.fetchall()
+    if len(found) > MOST_ROWS:
         raise BadQuestion(f"This has more than {MOST_ROWS:,} groups: ask for a shorter window or longer periods.")
-    return rows
-
-
-def _parts(question: Question, dimension: str) -> tuple[str, str, str, dict[str, Any]]:
-    """The period's and the group's expressions, the condition (read by ``one_row_per_hour_and_key``), its values."""
-    bucket = f"date_trunc('{question.period}', hour, %(zone)s)" if question.period else "NULL::timestamptz"
-    group = "domain" if question.by == Dimension.DOMAIN else "key" if question.by else "NULL::text"
-    where = "tenant_id = %(tenant)s AND dimension = %(dimension)s AND hour >= %(start)s AND hour < %(end)s"
-    values = {
-        "tenant": question.tenant_id,
-        "dimension": str(dimension),
-        "start": question.start,
-        "end": question.end,
-        "zone": question.zone,
-    }
-    if question.domain:
-        where += " AND domain = %(domain)s"
-        values["domain"] = question.domain
-    if question.only:
-        where += " AND key = %(key)s"
-        values["key"] = question.only[1]
-    return bucket, group, where, values
+    return found
 
 
 # --- what is counted now ----------------------------------------------------------------------------------------------
@@ -221,7 +253,7 @@ _WAITING_BY = {
 }
 
 
-def _queue_age(question: Question, metric: Metric) -> Iterator[Figure]:
+def queue_age(question: Question, metric: Metric) -> Iterator[Figure]:
     """Of the cases that wait now, free to be claimed: the window does not matter."""
     dimensions = {question.by, question.only[0] if question.only else None} - {None}
     if question.period or dimensions - set(_WAITING_BY):
@@ -241,54 +273,13 @@ def _queue_age(question: Question, metric: Metric) -> Iterator[Figure]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {key}, COALESCE(sum(age), 0), count(*), {ranks} FROM ({sql}) w ({names}), "
-            "LATERAL (SELECT GREATEST(floor(extract(epoch FROM %s - w.entered_at)), 0)::bigint AS age) aged "
+            "(SELECT COALESCE(%s::timestamptz, statement_timestamp())) n (now), "
+            "LATERAL (SELECT GREATEST(floor(extract(epoch FROM n.now - w.entered_at)), 0)::bigint AS age) aged "
             f"{'GROUP BY 1 ORDER BY 1' if columns else ''}",
-            (*values, db_now()),
+            (*values, pretended()),
         )
         for found, above, below, percentiles in cursor.fetchall():
             yield Figure(metric, None, found, int(above), below, *(percentiles or ()))
-
-
-# --- for the page -----------------------------------------------------------------------------------------------------
-
-
-def largest(question: Question, limit: int, measures: Sequence[str]) -> dict[str, Mapping[str, int | Decimal]]:
-    """The sums of the ``limit`` keys of ``question.by`` with the most of ``measures``, the largest first."""
-    _, group, where, values = _parts(question, question.dimension)
-    names = [measure.name for measure in MEASURES]
-    size = " + ".join(f"sum({name})" for name in measures)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {group}, {', '.join(f'sum({name})' for name in names)} FROM feedback_metrichour WHERE {where} "
-            f"GROUP BY 1 HAVING {size} > 0 ORDER BY {size} DESC, 1 LIMIT {int(limit)}",
-            values,
-        )
-        return {key: dict(zip(names, found, strict=True)) for key, *found in cursor.fetchall()}
-
-
-def load_by_hour(question: Question) -> dict[tuple[int, int], int]:
-    """Cases opened, by weekday (Monday is 1) and hour of the day where the tenant is."""
-    _, _, where, values = _parts(question, question.dimension)
-    local = "hour AT TIME ZONE %(zone)s"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT extract(isodow FROM {local})::int, extract(hour FROM {local})::int, sum(opened) "
-            f"FROM feedback_metrichour WHERE {where} GROUP BY 1, 2",
-            values,
-        )
-        return {(weekday, hour): int(n) for weekday, hour, n in cursor.fetchall()}
-
-
-def top_reasons(question: Question, limit: int) -> list[tuple[str, str, int]]:
-    """Domain, reasons and escalated cases of the reasons that escalated most."""
-    _, _, where, values = _parts(question, Dimension.REASONS)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT domain, key, sum(escalated) AS n FROM feedback_metrichour WHERE {where} "
-            f"GROUP BY 1, 2 HAVING sum(escalated) > 0 ORDER BY n DESC, 1, 2 LIMIT {int(limit)}",
-            values,
-        )
-        return [(domain, key, int(n)) for domain, key, n in cursor.fetchall()]
 
 
 # --- which metrics a question can have --------------------------------------------------------------------------------

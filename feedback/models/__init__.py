@@ -18,7 +18,7 @@ from .firsts import BlindFirstPolicy, FirstOpinion
 from .friction import FrictionCap
 from .labels import CorrectionLabel
 from .looks import SecondLook
-from .metrics import MetricHour, MetricMark, MetricState
+from .metrics import MetricDay, MetricHour, MetricMark, MetricState
 from .polls import Poll
 from .reviews import Correction, Review, ReviewDraft
 from .routes import RouteQuality
@@ -47,6 +47,7 @@ __all__ = [
     "FirstOpinion",
     "FrictionCap",
     "LearnedWeights",
+    "MetricDay",
     "MetricHour",
     "MetricMark",
     "MetricState",

@@ -1,4 +1,4 @@
-"""What the metrics keep: sums by hour, and the cases whose hours have to be summed anew."""
+"""What the metrics keep: sums by hour and by day, and the cases whose hours have to be summed anew."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -36,7 +36,7 @@ class MetricHour(models.Model):
         verbose_name = "hour of metrics"
         verbose_name_plural = "insights"
         constraints = (
-            models.UniqueConstraint(  # Read by metrics.reading.
+            models.UniqueConstraint(  # Read by metrics.levels.
                 fields=("tenant", "dimension", "hour", "domain", "key"), name="one_row_per_hour_and_key"
             ),
         )
@@ -45,8 +45,39 @@ class MetricHour(models.Model):
         return f"{self.dimension} {self.key} at {self.hour:%Y-%m-%d %H:%M}"
 
 
+class MetricDay(models.Model):
+    """The sums of the hours of one day, as ``MetricHour`` has those of one hour. Written by ``metrics.days`` alone.
+
+    ``handling_values`` are the different whole seconds that the reviews took, the least first, and ``handling_counts``
+    how many reviews took each of them. ``opened_by_hour`` are the cases of each of 24 hours, of ``all`` alone.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    day = models.DateField(help_text="Where the tenant is.")
+    dimension = models.CharField(max_length=9)
+    domain = models.CharField(max_length=50)
+    key = models.CharField(max_length=250)
+    handling_values = ArrayField(models.BigIntegerField(), default=list)
+    handling_counts = ArrayField(models.BigIntegerField(), default=list)
+    opened_by_hour = ArrayField(models.BigIntegerField(), default=list)
+
+    class Meta:
+        default_permissions = ()
+        verbose_name = "day of metrics"
+        constraints = (
+            models.UniqueConstraint(  # Read by metrics.levels.
+                fields=("tenant", "dimension", "day", "domain", "key"), name="one_row_per_day_and_key"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.dimension} {self.key} on {self.day}"
+
+
 for _measure in MEASURES:
-    MetricHour.add_to_class(_measure.name, _measure_field(_measure.name))
+    for _model in (MetricHour, MetricDay):
+        _model.add_to_class(_measure.name, _measure_field(_measure.name))
 
 
 class MetricMark(models.Model):

@@ -20,6 +20,7 @@ from config import embedded
 from tests.servers import copy_migrated
 
 YEAR_MINUTES = 365 * 24 * 60
+RARE = 5_000  # One case of so many missed its deadline.
 LOOK = "look at a release, in the background"
 PAGES = {
     "insights page, 4 weeks": "/admin/insights/",
@@ -27,6 +28,7 @@ PAGES = {
     "insights page, 52 weeks by reviewer": "/admin/insights/?days=364&by=reviewer",
     "cases behind a number, 4 weeks": "/admin/insights/cases/?tenant=bench&of=escalation_rate.above&{month}",
     "cases behind a rare number, 4 weeks": "/admin/insights/cases/?tenant=bench&of=sla_miss_rate.above&{month}",
+    "cases behind a rare number, 52 weeks": "/admin/insights/cases/?tenant=bench&of=sla_miss_rate.above&{year}",
     "drift, one release": "/admin/feedback/driftalert/releases/",
     "maturity, four quarters": "/admin/maturity/",
     "releases page": "/admin/releases/",
@@ -96,7 +98,8 @@ def _measure(url: str, few: int, many: int, loads: int) -> None:
             ratio = None if size == few else once / seconds[few][name]
             figures.append(Figure(f"{name}, {size:,} cases", loads, f"p50 {ms(once)}", ratio))
     print("\n".join(table(figures)))
-    print(f"\nSums kept: {rows}. One run of {time.monotonic() - began:.0f} s on {os.cpu_count()} cores.")
+    kept = "; ".join(f"of {size:,} cases {many}" for size, many in rows.items())
+    print(f"\nSums kept: {kept}. One run of {time.monotonic() - began:.0f} s on {os.cpu_count()} cores.")
 
 
 def fill(land, count: int, *, first: int) -> None:
@@ -108,6 +111,7 @@ def fill(land, count: int, *, first: int) -> None:
     from feedback.models import Review
     from feedback.services import reviews, route_quality
     from feedback.submission import Submission
+    from queues.models import Passage
     from queues.services import claims
     from tests.worlds import FAIR
 
@@ -168,12 +172,24 @@ def fill(land, count: int, *, first: int) -> None:
             is_override="mod(n, 9) = 0",
             xid="DEFAULT",
         )
+        last = first + count - 1
+        _copy(
+            Passage,
+            Passage.objects.filter(kind="review").earliest("id").pk,
+            (first - 1) // RARE + 1,
+            last // RARE - (first - 1) // RARE,
+            id=_key(7),
+            case_id=_key(4).replace("to_hex(n)", f"to_hex(n * {RARE})"),
+            due_at="t.entered_at",
+            left_at="t.entered_at + interval '1 minute'",
+            xid="DEFAULT",
+        )
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
     rollups.rebuild(Tenant.objects.get(pk=world.tenant.pk))
     route_quality.refresh()
     with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE feedback_metrichour")
+        cursor.execute("VACUUM ANALYZE feedback_metrichour, feedback_metricday")
 
 
 def new_release(tenant):
@@ -218,10 +234,10 @@ def measured(land, loads: int) -> Iterator[tuple[str, float]]:
         yield name, median(timed(partial(_load, browser, address)) for _ in range(loads))
 
 
-def sums() -> int:
-    from feedback.models import MetricHour
+def sums() -> str:
+    from feedback.models import MetricDay, MetricHour
 
-    return MetricHour.objects.count()
+    return f"{MetricHour.objects.count():,} by hour and {MetricDay.objects.count():,} by day"
 
 
 def _load(browser, address: str) -> None:

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -155,11 +155,11 @@ def begins(at: datetime, period: str, zone: str) -> datetime:
     """The beginning of the hour, day, week or month around ``at``, where ``zone`` is."""
     local = at.astimezone(ZoneInfo(zone)).replace(minute=0, second=0, microsecond=0)
     if period == "hour":
-        return local
-    local = local.replace(hour=0)
+        return local.astimezone(UTC)
+    local = local.replace(hour=0, fold=0)  # Where midnight comes twice, a day begins with the first.
     if period == "week":
         local -= timedelta(days=local.weekday())
-    return local.replace(day=1) if period == "month" else local
+    return (local.replace(day=1) if period == "month" else local).astimezone(UTC)
 
 
 Facts = tuple[list[Opened], list[Judged]]

@@ -1,7 +1,8 @@
-"""What is read from the hourly sums equals a count by hand, to the last digit, and never leaves its bounds."""
+"""What is read from the sums equals a count by hand, to the last digit, and never leaves its bounds."""
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
 
@@ -12,10 +13,10 @@ from cases.models import Case
 from cases.replay import InProcess
 from cases.services import lifecycle, satisfaction
 from feedback.errors import NothingToUndo, TooLate
-from feedback.metrics import rollups
+from feedback.metrics import overview, rollups
 from feedback.metrics.behind import facts_behind, measures_behind
 from feedback.metrics.definitions import BY_METRIC, Dimension
-from feedback.metrics.reading import BadQuestion, Period, Question, available, figures, full_hours, zone_of
+from feedback.metrics.reading import BadQuestion, Period, Question, available, figures, full_hours, read_sums, zone_of
 from feedback.models import Review
 from feedback.services import reviews
 from feedback.submission import Submission
@@ -138,9 +139,42 @@ def test_every_metric_of_every_group_equals_a_count_by_hand(world):
     for period in Period:
         assert assert_equal(world, facts, period, Dimension.DOMAIN) > 2
     totals = {figure.metric.name: figure for figure in figures(question(world), available(question(world)))}
+    assert_moved(world, facts, "America/Havana")  # The hours of the old zone stay until all are counted anew.
     zero = {name for name, figure in totals.items() if not figure.value}
     # Which automatic approvals are sampled goes by their keys, and those are new in every run.
     assert zero <= {"queue_age", "automatic_approval_error"}, f"a world in which {zero} is nothing shows little"
+
+
+def assert_moved(world: World, facts: brute.Facts, zone: str) -> None:
+    old = zone_of(world.tenant)[0]
+    world.tenant.time_zone = zone
+    world.tenant.save_as(world.supervisor, "moved")
+    rollups.refresh()
+    assert zone_of(world.tenant)[0] == old
+    rollups.rebuild(world.tenant)
+    assert zone_of(world.tenant)[0] == zone
+    assert rollups.compare(world.tenant) == []
+    assert_equal(world, facts, None, Dimension.REVIEWER)
+    assert_equal(world, facts, Period.DAY, Dimension.DOMAIN)
+
+
+def test_what_the_page_reads_at_once_is_what_is_read_one_by_one(world):
+    live_through(world, bodies(24))
+    for asked in (question(world, days=20), question(world, days=20, domain="returns"), question(world, days=1)):
+        course = overview.course_of(asked, Period.DAY)
+        assert course.periods == {at: sums for (at, _), sums in read_sums(replace(asked, period=Period.DAY)).items()}
+        for found, of in ((course.now, asked), (course.before, asked.before())):
+            assert found == read_sums(of).get((None, None), dict.fromkeys(overview.NAMES, 0))
+        reasons = overview.reasons_of(asked, 1)
+        for found, of in ((reasons.repeated, asked), (reasons.repeated_before, asked.before())):
+            assert found == figures(of, ["repeat_escalation_reasons"])[0].above
+        groups = overview.groups_of(asked, list(Dimension), limit=99, domains=99)
+        for by in Dimension:
+            of = replace(asked, by=by, domain="" if by == Dimension.DOMAIN else asked.domain)
+            one_by_one = {key: sums for (_, key), sums in read_sums(of, overview.OF_GROUPS).items()}
+            assert groups.by.get(by, {}) == one_by_one
+        load = overview.load_by_hour(asked)
+        assert sum(load.values()) == course.now["opened"]
 
 
 def test_a_domain_and_one_dimension_narrow_the_figures_together(world):
@@ -183,10 +217,26 @@ def test_the_list_behind_a_number_has_as_many_cases_as_the_number_says(world):
     assert counted > 40
 
 
-def all_behind(asked: Question, measures) -> list:
-    found, more = facts_behind(asked, measures)
+def test_the_list_goes_further_back_than_sums_that_promise_too_much(world, monkeypatch):
+    now = db_now()
+    for days in range(9):
+        with pretend_now(now - timedelta(days=days, hours=1)):
+            world.submit(risk_level="low", signals=None)
+    rollups.refresh()
+    monkeypatch.setattr("feedback.metrics.behind.SHOWN", 3)
+    newest, _ = facts_behind(question(world), ("opened",))
+    for fact in newest:
+        lifecycle.withdraw(fact.case.pk, actor=world.service)
+    assert len(all_behind(question(world), ("opened",))) == 6
+    assert all_behind(question(world), ("withdrawn",)) == []  # The sums do not say so yet, and neither does the list.
+    rollups.refresh()
+    assert {fact.case for fact in all_behind(question(world), ("withdrawn",))} == {fact.case for fact in newest}
+
+
+def all_behind(asked: Question, measures, **how) -> list:
+    found, more = facts_behind(asked, measures, **how)
     while more:
-        page, more = facts_behind(asked, measures, after=found[-1].cursor)
+        page, more = facts_behind(asked, measures, after=found[-1].cursor, **how)
         found += page
     assert len({fact.cursor for fact in found}) == len(found)
     return found
@@ -195,7 +245,18 @@ def all_behind(asked: Question, measures) -> list:
 def test_pages_of_the_list_go_on_where_the_last_ended(world, monkeypatch):
     live_through(world, bodies(12))
     monkeypatch.setattr("feedback.metrics.behind.SHOWN", 5)
-    assert len(all_behind(question(world), ("opened",))) == 12
+    monkeypatch.setattr("feedback.metrics.holding.DAYS_AT_ONCE", 2)
+    asked = question(world)
+    sums = read_sums(asked)[None, None]
+    assert sums["opened"] == 12
+    for measure in ("opened", "escalated", "handled", "sla_missed", "scored"):
+        found = all_behind(asked, (measure,))
+        assert len(found) == sums[measure], measure
+        assert found == sorted(found, key=lambda fact: (fact.at, (fact.review or fact.case).pk), reverse=True)
+    by_people = all_behind(asked, ("approved", "rejected"), less=("automatic",))
+    assert len(by_people) == sums["approved"] + sums["rejected"] - sums["automatic"] > 0
+    for slot, n in overview.load_by_hour(asked).items():
+        assert len(all_behind(asked, ("opened",), slot=slot)) == n
     for bad in ("x", "2027-01-01T00:00:00_y", "_"):
         with pytest.raises(BadQuestion):
             facts_behind(question(world), ("opened",), after=bad)

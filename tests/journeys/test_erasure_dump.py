@@ -18,7 +18,7 @@ from cases.vocabulary import Verdict
 from feedback.kinds import Kind
 from feedback.labels import Label
 from feedback.metrics import rollups
-from feedback.models import MetricHour, WeeklyExport
+from feedback.models import MetricDay, MetricHour, WeeklyExport
 from feedback.services import exports, reviews, weekly_downloads
 from feedback.services.weekly import export_due
 from feedback.submission import Submission
@@ -65,8 +65,11 @@ def live(world) -> None:
 def numbers() -> list[tuple]:
     while rollups.refresh():
         pass
-    columns = [field.name for field in MetricHour._meta.concrete_fields if field.name != "id"]
-    return sorted(map(str, MetricHour.objects.values_list(*columns)))
+    columns = {
+        kept: [field.name for field in kept._meta.concrete_fields if field.name != "id"]
+        for kept in (MetricHour, MetricDay)
+    }
+    return sorted(str(row) for kept, names in columns.items() for row in kept.objects.values_list(*names))
 
 
 @pytest.mark.usefixtures("audit_key")

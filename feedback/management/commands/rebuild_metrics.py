@@ -1,4 +1,4 @@
-"""``manage.py rebuild_metrics``: count every hour anew, or say where the sums differ from the facts."""
+"""``manage.py rebuild_metrics``: count every hour and day anew, or say where the sums differ from the facts."""
 
 import sys
 from argparse import ArgumentParser
@@ -15,8 +15,8 @@ SHOWN = 20
 
 class Command(BaseCommand):
     help = (
-        "Throw the metrics' hourly sums away and count them anew from cases and reviews, in each tenant's time zone. "
-        "With --dry-run only compare: nothing is written, and the exit code is 1 where a sum differs."
+        "Throw the metrics' sums by hour and by day away and count them anew from cases and reviews, in each tenant's "
+        "time zone. With --dry-run only compare: nothing is written, and the exit code is 1 where a sum differs."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -45,7 +45,8 @@ class Command(BaseCommand):
         for one in found[:SHOWN]:
             missing = "not kept" if one.kept is None else "not counted" if one.counted is None else "differs"
             name = f"{one.dimension} {one.key}".strip()
-            self.stdout.write(f"{tenant.slug}: {one.hour:%Y-%m-%d %H:%M} {one.domain}, {name}: {missing}")
+            at = f"{one.hour:%Y-%m-%d %H:%M}" if one.hour else f"{one.day}, the whole day,"
+            self.stdout.write(f"{tenant.slug}: {at} {one.domain}, {name}: {missing}")
         self.stdout.write(f"{tenant.slug}: {len(found):,} sums differ" if found else f"{tenant.slug}: all sums agree")
         return len(found)
 
