@@ -5,17 +5,13 @@ its own, so that its memory is its own.
 """
 
 import argparse
-import os
 import resource
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-from config import embedded
-from tests.servers import copy_migrated
+from .own_servers import own_servers
 
 FULL, QUICK = 1_000_000, 5_000
 COPIED = """
@@ -41,31 +37,12 @@ def main() -> None:
     if options.run:
         return _run(options.run)
     count = QUICK if options.quick else options.rows
-    folder = Path(tempfile.mkdtemp(prefix="countersign-bench-"))
-    try:
-        copy_migrated(folder)
-        running = embedded.start(folder, durable=False)
-        try:
-            os.environ.update(
-                DATABASE_URL=running.database_url,
-                REDIS_URL=running.redis_url,
-                COUNTERSIGN_DATA=str(folder / "data"),
-                COUNTERSIGN_INSECURE_HTTP="1",
-                DJANGO_SETTINGS_MODULE="config.settings",
-                LOG_LEVEL="ERROR",
-            )
-            _measure(count)
-        finally:
-            running.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with own_servers(durable=False):
+        _measure(count)
     return None
 
 
 def _measure(count: int) -> None:
-    import django
-
-    django.setup()
     from django.db import connection
 
     from cases.services import lifecycle

@@ -6,18 +6,13 @@ Two weeks ago a new release came: the background's look at it is measured too.
 
 import argparse
 import os
-import shutil
 import sys
-import tempfile
 import time
-import warnings
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from statistics import median
 
-from config import embedded
-from tests.servers import copy_migrated
+from .own_servers import own_servers
 
 YEAR_MINUTES = 365 * 24 * 60
 RARE = 5_000  # One case of so many missed its deadline.
@@ -45,34 +40,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a small version, to see that everything still runs")
     parser.add_argument("--cases", type=int, help="how many are many")
     options = parser.parse_args()
-    warnings.filterwarnings("ignore", message="No directory at")
     few, many, loads = (100, 1_000, 2) if options.quick else (1_000, options.cases or 1_000_000, 10)
-    folder = Path(tempfile.mkdtemp(prefix="countersign-bench-"))
-    try:
-        copy_migrated(folder)
-        running = embedded.start(folder)
-        try:
-            os.environ.update(
-                DATABASE_URL=running.database_url,
-                REDIS_URL=running.redis_url,
-                COUNTERSIGN_DATA=os.devnull,
-                COUNTERSIGN_INSECURE_HTTP="1",
-                DJANGO_SETTINGS_MODULE="config.settings",
-                LOG_LEVEL="ERROR",
-            )
-            _measure(running.database_url, few, options.cases or many, loads)
-        finally:
-            running.stop()
-    except embedded.CannotStart as error:
-        sys.exit(str(error))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with own_servers() as (url, _):
+        _measure(url, few, options.cases or many, loads)
 
 
 def _measure(url: str, few: int, many: int, loads: int) -> None:
-    import django
-
-    django.setup()
     from . import ground
     from .figures import Figure, ms, table
 

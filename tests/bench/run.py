@@ -2,18 +2,14 @@
 
 import argparse
 import os
-import shutil
 import sys
-import tempfile
 import time
-import warnings
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from config import embedded
-from tests.servers import copy_migrated
+from .own_servers import own_servers
 
 
 @dataclass(frozen=True)
@@ -98,36 +94,12 @@ def main() -> None:
         "--answers", type=Path, metavar="FILE", help="real answers as JSON lines, with their .labels.jsonl beside them"
     )
     options = parser.parse_args()
-    warnings.filterwarnings("ignore", message="No directory at")  # whitenoise's, of static files collected for nobody
-    folder = Path(tempfile.mkdtemp(prefix="countersign-bench-"))
-    try:
-        copy_migrated(folder)
-        running = embedded.start(folder, durable=True, settings={"track_commit_timestamp": "on"})  # for ``flipping``
-        try:
-            os.environ.update(
-                DATABASE_URL=running.database_url,
-                REDIS_URL=running.redis_url,
-                COUNTERSIGN_DATA=os.devnull,
-                COUNTERSIGN_INSECURE_HTTP="1",
-                DJANGO_SETTINGS_MODULE="config.settings",
-                LOG_LEVEL="ERROR",
-            )
-            size = QUICK if options.quick else FULL
-            _measure(size, running.database_url, folder / "logs", only=options.only, answers=options.answers)
-        finally:
-            running.stop()
-    except embedded.CannotStart as error:
-        sys.exit(str(error))
-    except KeyboardInterrupt:
-        sys.exit(130)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with own_servers(settings={"track_commit_timestamp": "on"}) as (url, folder):  # for ``flipping``
+        size = QUICK if options.quick else FULL
+        _measure(size, url, folder / "logs", only=options.only, answers=options.answers)
 
 
 def _measure(size: Size, url: str, logs: Path, *, only: Sequence[str] = (), answers: Path | None = None) -> None:
-    import django
-
-    django.setup()
     from . import (
         advising,
         asking,
