@@ -45,6 +45,7 @@ from ..seeing import reviews_visible_to
 from ..services import dwells, firsts, reviews, unsent, votes
 from ..services.next_case import submit_and_next
 from ..sides import Side
+from . import in_place
 from .agreement import agreement_page
 from .asides import AsideForm, forms_of
 from .choices import ActionForms
@@ -163,7 +164,10 @@ class ReviewAdmin(SavedFilters, ReadOnlyAdmin):
 
     def _go_on(self, request: HttpRequest, entry: Entry | None, why_none: str = "") -> HttpResponse:
         if entry is not None:
-            return redirect(work_url(entry.case_id))
+            at = work_url(entry.case_id)
+            if in_place.is_asked(request):
+                return in_place.carried(request, at, lambda: self._opened(request, entry.case_id))
+            return redirect(at)
         if why_none:
             messages.error(request, why_none)
         else:
@@ -183,6 +187,9 @@ class ReviewAdmin(SavedFilters, ReadOnlyAdmin):
     @method_decorator(require_GET)
     def work(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
         """The page: with the decision form for who holds the case, without it for everybody else who may see it."""
+        return self._opened(request, case_id)
+
+    def _opened(self, request: HttpRequest, case_id: UUID) -> TemplateResponse:
         page = page_or_404(request, case_id)
         actions = ActionForms(page.actions, kept=step_up.kept_choice(request))
         side = page.sides.named(request.GET.get("side", "")) if page.sides and page.is_decidable else None
@@ -201,6 +208,9 @@ class ReviewAdmin(SavedFilters, ReadOnlyAdmin):
     @method_decorator(sensitive_post_parameters(*TEXT_BOUNDS))
     @method_decorator(require_POST)
     def decide(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
+        return in_place.readable(request, self._decided(request, case_id))
+
+    def _decided(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
         page = page_or_404(request, case_id)
         form, actions = DecisionForm(page, request.POST), ActionForms(page.actions, request.POST)
         if not actions.is_valid(request.POST.get("verdict", "")):
@@ -374,7 +384,7 @@ class ReviewAdmin(SavedFilters, ReadOnlyAdmin):
         aside: AsideForm | None = None,
         first: FirstForm | None = None,
         start: Side | None = None,
-    ) -> HttpResponse:
+    ) -> TemplateResponse:
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
             "title": f"Case {page.case}",
