@@ -2,7 +2,8 @@
 
 One request instead of two. The script says so by ``X-In-Place``. The page in the answer names its own address in
 ``Content-Location``, and the script puts that into the history. A redirect it could not read, as browsers hide where
-one leads: it becomes a 204 that names the address in ``Location``. Every other answer is what a form gets anyhow.
+one leads: it becomes a 204 that names the address in ``Location``. Every other answer is what a form gets anyhow. All
+of them bear ``X-In-Place`` as well; what does not, such as the page of a lost session, was not written for the script.
 """
 
 from collections.abc import Callable
@@ -40,8 +41,11 @@ def carried(request: HttpRequest, address: str, show: Callable[[], TemplateRespo
 
 def readable(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
     """``answer``, in the form in which whoever asked can follow it."""
-    if is_asked(request) and isinstance(answer, HttpResponseRedirectBase):
-        return _leading(answer.url)
+    if not is_asked(request):
+        return answer
+    if isinstance(answer, HttpResponseRedirectBase):
+        answer = _leading(answer.url)
+    answer[HEADER] = "1"
     return answer
 
 

@@ -58,7 +58,8 @@ def test_what_is_refused_is_answered_as_to_any_form(rita, world):
     claims.release(entry.case_id, world.reviewer, entry.generation)
     stale = send(rita, page, verdict="reject", notes="All my findings.")
     assert stale.status_code == 412 and "All my findings." in words_of(stale)
-    assert not any(answer.has_header("Content-Location") for answer in (refused, stale))
+    for answer in (refused, stale):
+        assert answer.has_header("X-In-Place") and not answer.has_header("Content-Location")
     assert not Review.objects.exists() and not Entry.objects.held().exists()
 
 
@@ -80,7 +81,7 @@ def test_an_outsider_and_somebody_signed_out_decide_nothing_and_are_given_nothin
     assert send(client, page, verdict="accept").status_code == 404
     client.logout()
     answer = send(client, page, verdict="accept")
-    assert answer.status_code == 302 and "/login/" in answer.url
+    assert answer.status_code == 302 and "/login/" in answer.url and not answer.has_header("X-In-Place")
     assert not Review.objects.exists()
     assert Entry.objects.held().get().claimed_by == world.reviewer
 

@@ -120,14 +120,16 @@
             stay(form, FAULT);
             return;
         }
+        if (!response.headers.has('X-In-Place')) {
+            location.reload(); // Signed out, or nobody's case any more: it is asked for anew, and what was written returns.
+            return;
+        }
         if (response.status === 204) {
             goOn(null, response.headers.get('Location'));
             return;
         }
         const page = new DOMParser().parseFromString(text, 'text/html');
-        if (!page.getElementById('content-start')) {
-            location.reload(); // Signed out, or the page was too old: it is asked for anew, and what was written returns.
-        } else if (response.headers.has('Content-Location')) {
+        if (response.headers.has('Content-Location')) {
             goOn(page, response.headers.get('Content-Location'));
         } else {
             leave('refused'); // With what was typed, and why nothing was done.
