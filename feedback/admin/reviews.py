@@ -4,6 +4,7 @@ Every page works without JavaScript. A refused decision comes back with all that
 next to its field. Another tenant's case is the same 404 as one that does not exist.
 """
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -40,7 +41,7 @@ from queues.services.available import STOP_WAITING
 
 from ..errors import ReviewInvalid
 from ..models import Review, SecondLook
-from ..page import Page, page_of, undo_left
+from ..page import Page, page_of, page_to_check, undo_left
 from ..seeing import reviews_visible_to
 from ..services import dwells, firsts, reviews, unsent, votes
 from ..services.next_case import submit_and_next
@@ -211,12 +212,13 @@ class ReviewAdmin(SavedFilters, ReadOnlyAdmin):
         return in_place.readable(request, self._decided(request, case_id))
 
     def _decided(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
-        page = page_or_404(request, case_id)
+        page = page_or_404(request, case_id, page_to_check)
         form, actions = DecisionForm(page, request.POST), ActionForms(page.actions, request.POST)
         if not actions.is_valid(request.POST.get("verdict", "")):
             form.add_error(None, "Look at what you chose for the action. Nothing was sent.")
         if not form.is_valid():
-            return self._show(request, page, form, actions, status=400)
+            form.page = page_or_404(request, case_id)
+            return self._show(request, form.page, form, actions, status=400)
         takes_next = form.cleaned_data["take_next"]
         submit = submit_and_next if takes_next else reviews.submit
         try:
@@ -338,7 +340,7 @@ class ReviewAdmin(SavedFilters, ReadOnlyAdmin):
     @method_decorator(require_POST)
     def keep(self, request: HttpRequest, case_id: UUID) -> JsonResponse:
         """Save the unfinished review, for the page's script."""
-        page = page_or_404(request, case_id)
+        page = page_or_404(request, case_id, page_to_check)
         form = DecisionForm(page, request.POST)
         unfinished = form.unfinished()
         if unfinished is None:
@@ -411,9 +413,9 @@ def case_or_404(request: HttpRequest, case_id: UUID) -> Case:
     return case
 
 
-def page_or_404(request: HttpRequest, case_id: UUID) -> Page:
+def page_or_404(request: HttpRequest, case_id: UUID, read: Callable[..., Page | None] = page_of) -> Page:
     """The page of a case that the signed-in person may see."""
-    page = page_of(request.user, case_id, rights_of(request))
+    page = read(request.user, case_id, rights_of(request))
     if page is None:
         raise Http404("No such case.")
     return page

@@ -273,7 +273,7 @@ def hold(case_id: UUID, user: User, generation: int) -> Entry:
     Asked before the case's state: somebody whose claim is gone learns that first. A lease that has run out still
     counts until the sweep returns the case or somebody else takes it.
     """
-    entry = Entry.objects.select_for_update(of=("self",)).select_related("queue").filter(case=case_id).first()
+    entry = Entry.objects.select_for_update(of=("self",)).select_related("queue__tenant").filter(case=case_id).first()
     if entry and entry.generation == generation and entry.claimed_by_id == user.pk:
         return entry
     claim = Claim.objects.filter(generation=generation, case=case_id, user=user).first()
