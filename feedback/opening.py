@@ -25,7 +25,7 @@ _WAITING = ("queue__escalation_target", "queue__sla_policy__calendar")
 @dataclass(frozen=True)
 class Opened:
     """``promised`` is by when the customer was last told to hear, and when they were told; None where they were not.
-    ``has_actions``: whether any was proposed; ``has_reviews``: whether anybody has reviewed it; ``has_results``: whether
+    ``has_actions``: whether any was proposed; ``has_reviews``: whether anybody reviewed it; ``has_results``: whether
     who looks has unread results of challenges."""
 
     case: Case
