@@ -11,6 +11,7 @@ from feedback.services import dwells
 from queues.models import Entry
 from queues.services import claims
 from tests.journeys.browsers import chromium, sign_in, watched_page
+from tests.journeys.test_accessibility import violations
 from tests.worlds import PASSWORD, make_world
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300, func_only=True)]
@@ -68,6 +69,7 @@ def test_the_page_is_another_one_to_eyes_ears_keys_and_history(page):
     expect(heading).to_be_focused()
     expect(heading).to_have_accessible_description(re.compile("^Accepted: conv-1"))
     assert page.evaluate("() => scrollY") == 0
+    assert violations(page) == []
     page.get_by_role("button", name=re.compile("Toggle theme")).click()
     expect(page.locator("html")).to_have_attribute("data-theme", re.compile("light|dark"))
     press(page, "?")

@@ -1,7 +1,7 @@
 'use strict';
 /* Deciding without leaving the page. The form is sent by this script, and the next page comes as the answer: its content
    takes the place of what is here, and the scripts of the page begin anew. Loaded last: they hear `case-shown` from it,
-   with a signal that is aborted when that case is left, for the reason `sent` where its decision has arrived. */
+   with a signal that is aborted when that case is left, for the reason `sent` where the server has what was written. */
 {
     const SLOW = 600; // milliseconds after which somebody who waits is told that they do
     const NO_ANSWER = 'There is no answer, so that nobody knows whether your decision has arrived. Everything you wrote is still here: send it again, it counts only once.';
