@@ -6,6 +6,7 @@ A page asks some forty times (each column, button, filter and menu entry); this 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
+from .clock import clock_column, db_now
 from .models import AutomationSwitch, Membership, Tenant, TenantGroupPermission, TenantUserPermission, User
 from .models.tenants import SANDBOX_ID
 
@@ -22,13 +24,24 @@ SWITCHES = 1_000  # so many scopes are looked at
 
 @dataclass(frozen=True)
 class HeldRights:
-    """``by_tenant`` holds the active memberships' rights, ``places`` their tenants; a superuser holds every right."""
+    """``by_tenant`` holds the active memberships' rights, ``places`` their tenants, both as of ``read_at`` by the
+    database's clock; a superuser holds every right."""
 
     is_superuser: bool = False
     by_tenant: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
     roles: frozenset[str] = frozenset()
     places: tuple[Tenant, ...] = ()
     owes_second_factor: bool = False
+    read_at: datetime | None = None  # Without a membership nothing was read.
+
+    @cached_property
+    def now(self) -> datetime:
+        """The database's clock, asked once for everything that a page shows as of now."""
+        return self.read_at or db_now()
+
+    @cached_property
+    def _every_tenant(self) -> tuple[Tenant, ...]:
+        return tuple(Tenant.objects.exclude(pk=SANDBOX_ID))
 
     @cached_property
     def switches(self) -> tuple[AutomationSwitch, ...]:
@@ -63,6 +76,14 @@ class HeldRights:
     def tenants(self, right: str) -> QuerySet[Tenant]:
         return self.within(Tenant.objects.all(), right, "pk")
 
+    def places_of(self, right: str) -> list[Tenant]:
+        """``tenants`` as they are known already, by slug: for a page that names them several times."""
+        return [
+            tenant
+            for tenant in (self._every_tenant if self.is_superuser else self.places)
+            if self.has(right, tenant.pk)
+        ]
+
     def sees_several(self) -> bool:
         """Whether lists name the tenant of each row."""
         return self.is_superuser or len(self.by_tenant) > 1
@@ -87,14 +108,16 @@ def read_rights(user: User) -> HeldRights:
         .annotate(
             group_rights=ArraySubquery(by_group.values("permission__codename")),
             user_rights=ArraySubquery(by_user.values("permission__codename")),
+            seen_at=clock_column(),
         )
         .select_related("tenant")
         .order_by("tenant__slug")
     )
-    by_tenant, roles, places, owes = {}, set(), [], settings.SECOND_FACTOR_REQUIRED
+    by_tenant, roles, places, owes, read_at = {}, set(), [], settings.SECOND_FACTOR_REQUIRED, None
     for membership in memberships:
         by_tenant[membership.tenant_id] = frozenset([*membership.group_rights, *membership.user_rights])
         roles.update(membership.roles)
         places.append(membership.tenant)
+        read_at = membership.seen_at
         owes = owes or not set(membership.roles).isdisjoint(membership.tenant.second_factor_roles)
-    return HeldRights(user.is_superuser, by_tenant, frozenset(roles), tuple(places), owes)
+    return HeldRights(user.is_superuser, by_tenant, frozenset(roles), tuple(places), owes, read_at)

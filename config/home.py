@@ -26,7 +26,6 @@ from django.db.models import (
 from approvals.admin_inbox import ORDERS, reconcilable, waiting_for
 from approvals.models import ProposedAction
 from approvals.services.inbox import unknown_in
-from cases.clock import db_now
 from cases.models import CaseEvent, Denial, Membership, RuleFailure, Tenant, User
 from cases.rights import HeldRights
 from cases.services.standing import Standing, standings
@@ -125,7 +124,7 @@ class Home:
 
 def home_of(user: User, rights: HeldRights) -> Home:
     """Everything that the home page of ``user`` shows."""
-    home = Home(now=db_now(), several_tenants=rights.sees_several())
+    home = Home(now=rights.now, several_tenants=rights.sees_several())
     tenants = _tenants(home.now) if rights.is_superuser else None
     watched = tenants or [tenant for tenant in rights.places if rights.has("change_queue", tenant.pk)][:TENANTS]
     watched_ids = [tenant.pk for tenant in watched]

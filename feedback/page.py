@@ -29,7 +29,7 @@ from .actions import ShownAction, actions_of
 from .alike import Neighbours, neighbours_of
 from .checklist import Finding
 from .models import FirstOpinion, ReviewDraft
-from .opening import Opened, opened
+from .opening import Opened, opened, opened_to_check
 from .past import Past
 from .services import firsts
 from .services.dwells import is_recorded
@@ -57,6 +57,7 @@ class Page:
     def __init__(self, found: Opened, user: User, rights: HeldRights) -> None:
         self.case, self.entry, self.now, self._promised = found.case, found.entry, found.now, found.promised
         self.has_actions, self.has_results = found.has_actions, found.has_results
+        self._has_reviews = found.has_reviews
         self.user = user
         self.draft: Draft = self.case.current_draft
         self.zone = ZoneInfo(self.case.tenant.time_zone)
@@ -317,7 +318,14 @@ class Page:
     @cached_property
     def past(self) -> Past:
         reasons = dict(self.reason_codes)
-        return Past(self.case, self.user, self.clock, reasons, hides_outcome=self.hides_outcome)
+        return Past(
+            self.case,
+            self.user,
+            self.clock,
+            reasons,
+            hides_outcome=self.hides_outcome,
+            has_reviews=self._has_reviews,
+        )
 
     @cached_property
     def beside(self) -> Neighbours:
@@ -398,4 +406,10 @@ class Page:
 def page_of(user: User, case_id: UUID, rights: HeldRights) -> Page | None:
     """The page of a case as of the database's clock; None for a case that ``user`` may not see."""
     found = opened(user, case_id)
+    return Page(found, user, rights) if found else None
+
+
+def page_to_check(user: User, case_id: UUID, rights: HeldRights) -> Page | None:
+    """``page_of`` for a form that was sent from it: with no more than the form is checked against, and not drawn."""
+    found = opened_to_check(user, case_id)
     return Page(found, user, rights) if found else None

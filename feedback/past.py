@@ -54,7 +54,8 @@ class PastReview:
 
 class Past:
     """What ``user`` may know of what happened to ``case`` so far. ``clock`` words an instant, ``reasons`` the tenant's
-    reason codes; ``hides_outcome``: nothing that anybody has said of the draft."""
+    reason codes; ``hides_outcome``: nothing that anybody has said of the draft. ``has_reviews``: False where nobody has
+    reviewed it."""
 
     def __init__(
         self,
@@ -64,9 +65,10 @@ class Past:
         reasons: Mapping[str, str],
         *,
         hides_outcome: bool = False,
+        has_reviews: bool = True,
     ) -> None:
         self.case, self.user, self.clock, self.reasons = case, user, clock, reasons
-        self.hides_outcome = hides_outcome
+        self.hides_outcome, self.has_reviews = hides_outcome, has_reviews
 
     @cached_property
     def drafts(self) -> Sequence[Draft]:
@@ -76,6 +78,8 @@ class Past:
 
     @cached_property
     def _reviews(self) -> Sequence[Review]:
+        if not self.has_reviews:
+            return []
         rows = reviews_visible_to(self.user, Review.objects.filter(case=self.case)).select_related(
             "reviewer", "content", "draft__content", "superseded_by", "poll"
         )

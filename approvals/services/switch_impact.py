@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from django.db.models import QuerySet
 
-from cases.services.impact import Impact, bounded, counted
+from cases.services.impact import Impact, bounded_each, counted
 from cases.services.switch import Scope
 
 from ..models import ProposedAction
@@ -15,9 +15,11 @@ def action_impact(scope: Scope) -> Sequence[Impact]:
     """Actions about to run alone, those that people signed, and those that are under way already."""
     actions = _within(scope)
     approved = actions.filter(state=ActionState.APPROVED)
-    alone = bounded(approved.filter(may_run_alone=True))
-    signed = bounded(approved.filter(may_run_alone=False))
-    open_calls = bounded(actions.filter(state__in=(ActionState.EXECUTING, ActionState.UNKNOWN)))
+    alone, signed, open_calls = bounded_each(
+        approved.filter(may_run_alone=True),
+        approved.filter(may_run_alone=False),
+        actions.filter(state__in=(ActionState.EXECUTING, ActionState.UNKNOWN)),
+    )
     return [
         Impact(counted(alone), "actions that may run alone are about to, and would be held"),
         Impact(counted(signed), "actions that people signed wait to be carried out: a freeze holds these too"),

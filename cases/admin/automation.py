@@ -10,7 +10,6 @@ from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils import timezone
 
-from ..clock import db_now
 from ..errors import CountersignError
 from ..history import REASON_LENGTH
 from ..models import AutomationSwitch, BreakerAlarm, RecallRun, ResumeRequest, SelfTest, Tenant
@@ -44,12 +43,12 @@ class ScopeForm(forms.Form):
 
     def __init__(self, *args, rights: HeldRights, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        tenants = [(str(tenant.pk), tenant.name) for tenant in rights.tenants("stop_automation")]
-        self.fields["where"].choices = tenants + ([(EVERYWHERE, "Every tenant")] if rights.is_superuser else [])
+        self.tenants = {str(tenant.pk): tenant for tenant in rights.places_of("stop_automation")}
+        everywhere = [(EVERYWHERE, "Every tenant")] if rights.is_superuser else []
+        self.fields["where"].choices = [(key, tenant.name) for key, tenant in self.tenants.items()] + everywhere
 
     def scope(self) -> switch.Scope:
-        where = self.cleaned_data["where"]
-        tenant = None if where == EVERYWHERE else Tenant.objects.get(pk=where)
+        tenant = self.tenants.get(self.cleaned_data["where"])  # None for every tenant.
         return switch.Scope(tenant, self.cleaned_data["domain"], self.cleaned_data["action"])
 
 
@@ -240,15 +239,16 @@ def _impact(request: HttpRequest, rights: HeldRights) -> dict[str, Any] | None:
 
 
 def _state(request: HttpRequest, rights: HeldRights, view_right: str) -> dict[str, Any]:
-    own = rights.within(AutomationSwitch.objects.all(), view_right)
-    rows = own if rights.is_superuser else own | AutomationSwitch.objects.filter(tenant=None)
-    rows = list(rows.select_related("tenant", "changed_by").order_by("tenant__name", "domain", "action"))
+    seen = [row for row in rights.switches if row.tenant_id is None or rights.has(view_right, row.tenant_id)]
+    rows = sorted(
+        seen, key=lambda row: (row.tenant is None, row.tenant.name if row.tenant else "", row.domain, row.action)
+    )
     whole = {row.tenant_id: row for row in rows if not row.domain and not row.action}
     waiting = rights.within(ResumeRequest.objects.filter(state=ResumeRequest.State.WAITING), view_right)
     runs = rights.within(RecallRun.objects.all(), view_right)
     return {
         "everywhere": whole.get(None),
-        "tenants": [(tenant, whole.get(tenant.pk)) for tenant in rights.tenants(view_right)],
+        "tenants": [(tenant, whole.get(tenant.pk)) for tenant in rights.places_of(view_right)],
         "narrower": [row for row in rows if row.domain or row.action],
         "requests": waiting.filter(asked_at__gt=timezone.now() - switch.REQUEST_LIFE)
         .select_related("tenant", "asked_by")
@@ -256,5 +256,5 @@ def _state(request: HttpRequest, rights: HeldRights, view_right: str) -> dict[st
         "recalls": runs.select_related("tenant", "asked_by").order_by("-id")[:RECALLS_SHOWN],
         "alarms": breakers.open_alarms(rights.within(BreakerAlarm.objects.all(), view_right))[:ALARMS_SHOWN],
         "self_test": SelfTest.objects.order_by("-id").first(),
-        "now": db_now(),
+        "now": rights.now,
     }

@@ -246,7 +246,8 @@ class ScopedInline(admin.TabularInline):
         offer(formset.form, self._parent().offered_tenants(request, obj))
         for field in formset.form.base_fields.values():
             if isinstance(field, ModelChoiceField):
-                field.choices = list(field.choices)  # Read once, and not again for every row.
+                # Read once, and not again for every row; of an iterator `list` does not ask first how many there are.
+                field.choices = list(iter(field.choices))
             if field.label and not field.widget.is_hidden:  # A head of a column names nothing to a screen reader.
                 # The frame that Django puts round a choice of related rows draws the widget within it.
                 drawn = getattr(field.widget, "widget", field.widget)

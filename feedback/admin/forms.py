@@ -64,7 +64,8 @@ class DecisionForm(forms.Form):
     def __init__(self, page: Page, data: Any = None, *, start: Mapping[str, str] | None = None) -> None:
         """``start`` is what stands in the fields instead of the draft, or of what was kept."""
         self.page = page
-        super().__init__(data, initial=_initial(page) | dict(start or {}), label_suffix="")
+        initial = _initial(page) | dict(start or {}) if data is None else None
+        super().__init__(data, initial=initial, label_suffix="")
         self.fields["final_answer"].widget.attrs |= {"dir": "auto", "lang": page.html_lang or None}
         if page.entry is not None:
             self._offer()

@@ -4,6 +4,7 @@ Every page works without JavaScript. A refused decision comes back with all that
 next to its field. Another tenant's case is the same 404 as one that does not exist.
 """
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -40,11 +41,12 @@ from queues.services.available import STOP_WAITING
 
 from ..errors import ReviewInvalid
 from ..models import Review, SecondLook
-from ..page import Page, page_of, undo_left
+from ..page import Page, page_of, page_to_check, undo_left
 from ..seeing import reviews_visible_to
 from ..services import dwells, firsts, reviews, unsent, votes
 from ..services.next_case import submit_and_next
 from ..sides import Side
+from . import in_place
 from .agreement import agreement_page
 from .asides import AsideForm, forms_of
 from .choices import ActionForms
@@ -163,7 +165,10 @@ class ReviewAdmin(SavedFilters, ReadOnlyAdmin):
 
     def _go_on(self, request: HttpRequest, entry: Entry | None, why_none: str = "") -> HttpResponse:
         if entry is not None:
-            return redirect(work_url(entry.case_id))
+            at = work_url(entry.case_id)
+            if in_place.is_asked(request):
+                return in_place.carried(request, at, lambda: self._opened(request, entry.case_id))
+            return redirect(at)
         if why_none:
             messages.error(request, why_none)
         else:
@@ -183,6 +188,9 @@ class ReviewAdmin(SavedFilters, ReadOnlyAdmin):
     @method_decorator(require_GET)
     def work(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
         """The page: with the decision form for who holds the case, without it for everybody else who may see it."""
+        return self._opened(request, case_id)
+
+    def _opened(self, request: HttpRequest, case_id: UUID) -> TemplateResponse:
         page = page_or_404(request, case_id)
         actions = ActionForms(page.actions, kept=step_up.kept_choice(request))
         side = page.sides.named(request.GET.get("side", "")) if page.sides and page.is_decidable else None
@@ -201,12 +209,16 @@ class ReviewAdmin(SavedFilters, ReadOnlyAdmin):
     @method_decorator(sensitive_post_parameters(*TEXT_BOUNDS))
     @method_decorator(require_POST)
     def decide(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
-        page = page_or_404(request, case_id)
+        return in_place.readable(request, self._decided(request, case_id))
+
+    def _decided(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
+        page = page_or_404(request, case_id, page_to_check)
         form, actions = DecisionForm(page, request.POST), ActionForms(page.actions, request.POST)
         if not actions.is_valid(request.POST.get("verdict", "")):
             form.add_error(None, "Look at what you chose for the action. Nothing was sent.")
         if not form.is_valid():
-            return self._show(request, page, form, actions, status=400)
+            form.page = page_or_404(request, case_id)
+            return self._show(request, form.page, form, actions, status=400)
         takes_next = form.cleaned_data["take_next"]
         submit = submit_and_next if takes_next else reviews.submit
         try:
@@ -328,7 +340,7 @@ class ReviewAdmin(SavedFilters, ReadOnlyAdmin):
     @method_decorator(require_POST)
     def keep(self, request: HttpRequest, case_id: UUID) -> JsonResponse:
         """Save the unfinished review, for the page's script."""
-        page = page_or_404(request, case_id)
+        page = page_or_404(request, case_id, page_to_check)
         form = DecisionForm(page, request.POST)
         unfinished = form.unfinished()
         if unfinished is None:
@@ -374,7 +386,7 @@ class ReviewAdmin(SavedFilters, ReadOnlyAdmin):
         aside: AsideForm | None = None,
         first: FirstForm | None = None,
         start: Side | None = None,
-    ) -> HttpResponse:
+    ) -> TemplateResponse:
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
             "title": f"Case {page.case}",
@@ -401,9 +413,9 @@ def case_or_404(request: HttpRequest, case_id: UUID) -> Case:
     return case
 
 
-def page_or_404(request: HttpRequest, case_id: UUID) -> Page:
+def page_or_404(request: HttpRequest, case_id: UUID, read: Callable[..., Page | None] = page_of) -> Page:
     """The page of a case that the signed-in person may see."""
-    page = page_of(request.user, case_id, rights_of(request))
+    page = read(request.user, case_id, rights_of(request))
     if page is None:
         raise Http404("No such case.")
     return page

@@ -137,11 +137,12 @@ def with_rules(entries: QuerySet[Entry]) -> QuerySet[Entry]:
 
 def _asked_for(case: Case, entry: Entry) -> tuple[Shares | None, bool]:
     """The tenant's policy where it is on, and whether a quorum rule hides the draft from the voters of ``entry``."""
+    tenant = case.tenant
     if not hasattr(entry, "may_hide"):
-        asked = Entry.objects.filter(pk=entry.pk).select_related("case__tenant__blind_first_policy")
-        entry = with_rules(asked).get()
-        case = entry.case
-    shares = shares_of(case.tenant)
+        asked = with_rules(Entry.objects.filter(pk=entry.pk)).select_related("tenant__blind_first_policy")
+        found = asked.only("tenant__id", "tenant__blind_first_policy").get()
+        entry.may_hide, tenant = found.may_hide, found.tenant
+    shares = shares_of(tenant)
     if not entry.may_hide:
         return shares, False
     rules = QuorumRule.objects.filter(tenant=case.tenant_id, is_active=True, hides_draft=True)

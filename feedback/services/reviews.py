@@ -59,7 +59,7 @@ def submit(
     ``ReviewDraft`` and the ``Stale`` is raised. Raises ``ReviewInvalid``, ``NotPending``, ``Denied`` and what
     ``signing`` raises as well.
     """
-    with text_kept(case_id, submission, actor=actor, choices=choices):
+    with text_kept(case_id, submission, actor=actor, choices=choices), transaction.atomic():
         return decide(
             case_id,
             submission,
@@ -85,7 +85,6 @@ def text_kept(
         raise
 
 
-@transaction.atomic
 def decide(
     case_id: UUID,
     submission: Submission,
@@ -96,7 +95,7 @@ def decide(
     choices: Sequence[ActionChoice] = (),
     signed_in_at: datetime | None = None,
 ) -> Review:
-    """``submit`` without ``text_kept``, for whoever does more in the same transaction."""
+    """``submit`` within the caller's transaction and ``text_kept``, for whoever does more in the same."""
     case = lifecycle.locked(case_id)
     entry = hold(case.pk, actor, generation)
     require(actor, "work_queue", entry.queue)

@@ -2,6 +2,7 @@
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -75,6 +76,12 @@ class SkillInline(ScopedInline):
     verbose_name_plural = "skills"
 
 
+class PeopleList(ChangeList):
+    def get_queryset(self, request: HttpRequest, *args) -> QuerySet[Reviewer]:
+        """With the skills that ``fit_for`` names; a person's own page reads them for its rows."""
+        return super().get_queryset(request, *args).prefetch_related("skills__skill")
+
+
 @admin.register(Reviewer)
 class ReviewerAdmin(TrackedAdmin):
     """A supervisor changes the people of their own queues; whoever may change people changes all."""
@@ -85,7 +92,6 @@ class ReviewerAdmin(TrackedAdmin):
     inlines = (SkillInline,)
     list_display = ("user", "reads", "fit_for", "capacity", "is_on_shift", "in_hours", "is_paused")
     list_filter = ("is_on_shift", "is_paused")
-    list_select_related = ("user", "tenant")
     search_fields = ("user__username", "user__first_name", "user__last_name")
     fieldsets = (
         (None, {"fields": ("tenant", "user", "languages", "capacity")}),
@@ -101,7 +107,10 @@ class ReviewerAdmin(TrackedAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reviewer]:
-        return super().get_queryset(request).prefetch_related("skills__skill")
+        return super().get_queryset(request).select_related("user", "tenant")
+
+    def get_changelist(self, request: HttpRequest, **kwargs) -> type[ChangeList]:
+        return PeopleList
 
     def get_readonly_fields(self, request: HttpRequest, obj: Reviewer | None = None):
         fixed = super().get_readonly_fields(request, obj)

@@ -273,12 +273,14 @@ def hold(case_id: UUID, user: User, generation: int) -> Entry:
     Asked before the case's state: somebody whose claim is gone learns that first. A lease that has run out still
     counts until the sweep returns the case or somebody else takes it.
     """
-    entry = Entry.objects.select_for_update(of=("self",)).select_related("queue").filter(case=case_id).first()
+    entry = Entry.objects.select_for_update(of=("self",)).select_related("queue__tenant").filter(case=case_id).first()
     if entry and entry.generation == generation and entry.claimed_by_id == user.pk:
         return entry
-    had_it = Claim.objects.filter(generation=generation, case=case_id, user=user).exists()
-    if entry and entry.claimed_by_id is None and not had_it:
+    claim = Claim.objects.filter(generation=generation, case=case_id, user=user).first()
+    if entry and entry.claimed_by_id is None and claim is None:
         raise NotClaimed("Take this case before you decide it.")
+    if claim and claim.end in (Claim.End.DECIDED, Claim.End.VOTED):  # Sent again, as its answer did not come back.
+        raise StaleClaim("Your decision on this case has arrived already. Nothing was changed a second time.")
     raise StaleClaim(
         "This case has gone back to the queue or to somebody else since you took it. "
         "Nothing was changed, and your text was kept."

@@ -1,6 +1,7 @@
 """From Ctrl+Enter to the next case usable, in a real browser against gunicorn, among few cases and among many.
 
-The browser's own clock: from the key's press to the moment at which the next page says that its keys work.
+The browser's own clock: from the key's press to the last byte of the next page, to the moment at which it says that its
+keys work, and to the frame that shows it.
 """
 
 from collections.abc import Iterator
@@ -16,24 +17,35 @@ from .figures import Figure, latency
 from .ground import FEW, WAITING, Ground, give_back
 from .load import gunicorn
 
+# The next page comes as the answer to the decision and takes this one's place, or is gone to: both are timed alike.
 CLOCK = """
     const at = () => performance.timeOrigin + performance.now();
     document.addEventListener('keydown', (event) => {
         if (event.key === 'Enter' && event.ctrlKey) {
+            for (const name of ['usable', 'drawn']) {
+                sessionStorage.removeItem(name);
+            }
+            sessionStorage.setItem('from', location.href);
             sessionStorage.setItem('sent', at());
-            sessionStorage.removeItem('usable');
         }
     }, {capture: true});
     new MutationObserver(() => {
-        if (document.documentElement?.classList.contains('keys-work') && !sessionStorage.getItem('usable')) {
+        const isNext = location.href !== sessionStorage.getItem('from');
+        const isUsable = document.documentElement?.classList.contains('keys-work');
+        if (isNext && isUsable && !sessionStorage.getItem('usable')) {
             sessionStorage.setItem('usable', at());
+            requestAnimationFrame(() => setTimeout(() => sessionStorage.setItem('drawn', at())));
         }
     }).observe(document, {attributes: true, childList: true, subtree: true, attributeFilter: ['class']});
 """
+DRAWN = "before => location.href !== before && sessionStorage.getItem('drawn')"
 TOOK = """() => {
-    const [there] = performance.getEntriesByType('navigation');
-    const [sent, usable] = ['sent', 'usable'].map((name) => Number(sessionStorage.getItem(name)));
-    return [performance.timeOrigin + there.responseEnd - sent, usable - sent];
+    const sent = Number(sessionStorage.getItem('sent'));
+    const [page] = performance.getEntriesByType('navigation');
+    const answers = performance.getEntriesByType('resource').filter(({name}) => name.endsWith('/decide/'));
+    const ends = [page, ...answers].map(({responseEnd}) => performance.timeOrigin + responseEnd - sent);
+    performance.clearResourceTimings();
+    return [Math.max(...ends), ...['usable', 'drawn'].map((name) => Number(sessionStorage.getItem(name)) - sent)];
 }"""
 
 
@@ -49,14 +61,13 @@ def going_on(ground: Ground, decisions: int, logs: Path) -> Iterator[Figure]:
             watched_page(browser, f"http://127.0.0.1:{port}") as page,
         ):
             each = _decide(page, ground.world.reviewer.username, decisions)
-        arrived, usable = zip(*each, strict=True)
-        yield Figure(f"Ctrl+Enter to the next case arrived, {what} cases", decisions, latency(arrived))
-        yield Figure(f"Ctrl+Enter to the next case usable, {what} cases", decisions, latency(usable))
+        for how, seconds in zip(("arrived", "usable", "drawn"), zip(*each, strict=True), strict=True):
+            yield Figure(f"Ctrl+Enter to the next case {how}, {what} cases", decisions, latency(seconds))
 
 
-def _decide(page: Page, username: str, decisions: int) -> list[tuple[float, float]]:
-    """Seconds from each decision until the next page was there to its last byte, and until its keys worked; the first
-    one warms the caches and is left out."""
+def _decide(page: Page, username: str, decisions: int) -> list[tuple[float, float, float]]:
+    """Seconds from each decision until the next page was there to its last byte, until its keys worked and until it was
+    drawn; the first one warms the caches and is left out."""
     page.add_init_script(CLOCK)
     sign_in(page, username, PASSWORD)
     page.get_by_role("button", name="Take the next case").click()
@@ -66,7 +77,7 @@ def _decide(page: Page, username: str, decisions: int) -> list[tuple[float, floa
         here = page.url
         page.keyboard.press("a")
         page.keyboard.press("Control+Enter")
-        page.wait_for_function("before => location.href !== before && sessionStorage.getItem('usable')", arg=here)
-        arrived, usable = page.evaluate(TOOK)
-        each.append((arrived / 1000, usable / 1000))
+        page.wait_for_function(DRAWN, arg=here)
+        arrived, usable, drawn = page.evaluate(TOOK)
+        each.append((arrived / 1000, usable / 1000, drawn / 1000))
     return each[1:]

@@ -1,7 +1,7 @@
 'use strict';
 /* The unfinished review is saved while it is written: on the server, so that a closed tab or a lost case loses nothing,
-   and in this tab until the server has it, so that neither does a server that is away. */
-{
+   and in this tab until the server has it, so that neither does a server that is away. It begins anew with each case. */
+document.addEventListener('case-shown', ({detail: {signal}}) => {
     const PAUSE = 1500; // after the last keystroke
     const AGAIN = 10000; // after the server could not be reached
     const MOST = 60000; // bytes that a browser sends on for a page that closes
@@ -135,19 +135,33 @@
                     remember();
                     later();
                 }
-            });
+            }, {signal});
         }
         document.addEventListener('visibilitychange', () => {
             if (document.visibilityState === 'hidden' && timer) {
                 save(JSON.stringify(written()).length < MOST / 2);
             }
-        });
-        form.addEventListener('submit', () => {
+        }, {signal});
+        const stop = () => {
             clearTimeout(timer);
             timer = 0;
             underway?.abort();
+        };
+        form.addEventListener('submit', () => {
+            stop();
             remember(true);
+        });
+        document.addEventListener('case-not-sent', () => {
+            remember();
+            later();
+        }, {signal});
+        signal.addEventListener('abort', () => {
+            stop();
+            isOver = true;
+            if (signal.reason === 'sent') {
+                forget();
+            }
         });
         recall();
     }
-}
+});

@@ -1,8 +1,11 @@
 'use strict';
 /* How a review page is read, where its tenant records that and the page says so: seconds in front, how far down, how many
-   parts were opened or marked. Sent when the page is left or goes behind another; nothing else is. */
-{
+   parts were opened or marked. Sent when the page is left or goes behind another; nothing else is. Of each case anew. */
+document.addEventListener('case-shown', ({detail: {signal}}) => {
     const form = document.querySelector('[data-dwell]');
+    if (!form) {
+        return;
+    }
     const page = document.querySelector('[data-review]');
     const LONGER = 1.1; // of the window: below, there is nothing to scroll to
 
@@ -47,13 +50,14 @@
             touched.add(evidence);
         }
     });
-    addEventListener('scroll', measure, {passive: true});
+    addEventListener('scroll', measure, {passive: true, signal});
     document.addEventListener('visibilitychange', () => {
         if (document.visibilityState === 'hidden') {
             send();
         } else {
             inFrontSince = performance.now();
         }
-    });
-    addEventListener('pagehide', send);
-}
+    }, {signal});
+    addEventListener('pagehide', send, {signal});
+    signal.addEventListener('abort', send);
+});

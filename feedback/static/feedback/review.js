@@ -1,6 +1,7 @@
 'use strict';
-/* The review page made fast. Everything here is a convenience: without it each button still does its work. */
-{
+/* The review page made fast. Everything here is a convenience: without it each button still does its work.
+   It begins anew with each case that in_place.js shows, and ends with it: `signal` is aborted then. */
+document.addEventListener('case-shown', ({detail: {signal}}) => {
     const HEARTBEAT = 4 * 60 * 1000; // A lease lasts 15 minutes: three beats may be lost.
     const USED_WITHIN = 10 * 60 * 1000; // A page that nobody touches lets its lease run out.
     const WARN_BEFORE = 3 * 60 * 1000;
@@ -10,11 +11,18 @@
     const NUMBER_KEYS = /^[1-9]$/;
 
     const page = document.querySelector('[data-review]');
+    if (!page) {
+        return;
+    }
     const form = document.querySelector('[data-decision]');
     const keys = document.querySelector('[data-keys]');
     // The server's clock decides; this machine's may be minutes off.
     const offset = Date.parse(page.dataset.now) - Date.now();
     const now = () => Date.now() + offset;
+
+    const timers = new Set();
+    const every = (milliseconds, action) => timers.add(setInterval(action, milliseconds));
+    signal.addEventListener('abort', () => timers.forEach(clearInterval));
 
     // --- warnings: in a live region, said once for each change of words -------------------------------------------------
 
@@ -340,10 +348,10 @@
     // --- an undo button goes when its time is over --------------------------------------------------------------------
 
     for (const undo of document.querySelectorAll('[data-undo]')) {
-        setTimeout(() => {
+        timers.add(setTimeout(() => {
             undo.nextElementSibling?.remove();
             undo.remove();
-        }, Number(undo.dataset.seconds) * 1000);
+        }, Number(undo.dataset.seconds) * 1000));
     }
 
     if (form) {
@@ -359,7 +367,7 @@
         if (form.elements.final_decision) {
             form.elements.final_decision.addEventListener('change', () => choose('edit'));
         }
-        document.addEventListener('change', countChecked);
+        document.addEventListener('change', countChecked, {signal});
         form.querySelector('[data-snippet-key]')?.addEventListener('keydown', (event) => {
             if (event.key === 'Enter' && !event.ctrlKey && !event.metaKey) {
                 event.preventDefault();
@@ -371,16 +379,6 @@
         for (const button of form.querySelectorAll('[data-insert]')) {
             button.addEventListener('click', () => insert(button.dataset.insert));
         }
-        let isSending = false;
-        form.addEventListener('submit', (event) => {
-            if (isSending) {
-                event.preventDefault(); // A second press of an impatient finger.
-            }
-            isSending = true;
-        });
-        window.addEventListener('pageshow', () => {
-            isSending = false;
-        });
         form.querySelector('[data-show-keys]').addEventListener('click', () => keys.showModal());
         page.querySelector('[data-extend]').addEventListener('click', (event) => {
             event.preventDefault();
@@ -389,19 +387,18 @@
         for (const kind of ['keydown', 'pointerdown', 'scroll']) {
             document.addEventListener(kind, () => {
                 lastUsed = Date.now();
-            }, {passive: true, capture: true});
+            }, {passive: true, capture: true, signal});
         }
-        setInterval(beat, HEARTBEAT);
+        every(HEARTBEAT, beat);
         drawDiff();
         countChecked();
     }
-    document.addEventListener('keydown', onKey);
-    document.documentElement.classList.add('keys-work');
+    document.addEventListener('keydown', onKey, {signal});
     page.querySelector('[data-first-error]')?.focus();
-    setInterval(() => {
+    every(20000, () => {
         tellDeadline();
         watchLease();
-    }, 20000);
+    });
     tellDeadline();
     watchLease();
-}
+});
