@@ -128,7 +128,7 @@ def test_asking_takes_as_many_queries_for_many_cases_as_for_one(world):
 
 
 def test_it_stands_on_the_queue_on_the_floor_on_the_lists_and_on_the_case(world):
-    case, other = world.submit(external_id="c-1"), world.submit(external_id="c-2")
+    case, other = world.submit(external_id="nobody-may"), world.submit(external_id="somebody-may")
     Entry.objects.filter(case=case).update(excluded=[world.reviewer.pk, world.colleague.pk])
     entry, desk = Entry.objects.get(case=case), sign_in(world.supervisor)
     for page in (f"/admin/queues/queue/{world.queue.pk}/change/", "/admin/queues/queue/routing/"):
@@ -136,14 +136,14 @@ def test_it_stands_on_the_queue_on_the_floor_on_the_lists_and_on_the_case(world)
     for page in ("/admin/queues/queue/", "/admin/queues/entry/held/"):
         assert "1 case nobody may take" in desk.get(page).content.decode(), page
     listed = desk.get("/admin/queues/entry/?holder=stranded").content.decode()
-    assert "c-1" in listed and "c-2" not in listed
+    assert "nobody-may" in listed and "somebody-may" not in listed
     assert "Nobody may take this case" in desk.get(f"/admin/queues/entry/{entry.pk}/change/").content.decode()
     second = Entry.objects.get(case=other)
     assert "Nobody may take this case" not in desk.get(f"/admin/queues/entry/{second.pk}/change/").content.decode()
 
 
 def test_an_outsider_is_told_nothing_of_it(world):
-    world.submit(external_id="c-1")
+    world.submit(external_id="nobody-may")
     Entry.objects.update(excluded=[world.reviewer.pk, world.colleague.pk])
     outsider = sign_in(make_world("other").supervisor)
     for page in (
@@ -153,4 +153,4 @@ def test_an_outsider_is_told_nothing_of_it(world):
         "/admin/queues/entry/held/",
     ):
         text = outsider.get(page).content.decode()
-        assert "nobody may take" not in text and "c-1" not in text, page
+        assert "nobody may take" not in text and "nobody-may" not in text, page
