@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from django.db.models import QuerySet
 
-from cases.services.impact import Impact, bounded_each, counted
+from cases.services.impact import Impact, bounded_each, numbered
 from cases.services.switch import Scope
 
 from ..models import ProposedAction
@@ -21,9 +21,21 @@ def action_impact(scope: Scope) -> Sequence[Impact]:
         actions.filter(state__in=(ActionState.EXECUTING, ActionState.UNKNOWN)),
     )
     return [
-        Impact(counted(alone), "actions that may run alone are about to, and would be held"),
-        Impact(counted(signed), "actions that people signed wait to be carried out: a freeze holds these too"),
-        Impact(counted(open_calls), "actions are under way or of unknown result: a stop does not call these back"),
+        numbered(
+            alone,
+            "action that may run alone is about to, and would be held",
+            "actions that may run alone are about to, and would be held",
+        ),
+        numbered(
+            signed,
+            "action that people signed waits to be carried out: a freeze holds it too",
+            "actions that people signed wait to be carried out: a freeze holds these too",
+        ),
+        numbered(
+            open_calls,
+            "action is under way or of unknown result: a stop does not call it back",
+            "actions are under way or of unknown result: a stop does not call these back",
+        ),
     ]
 
 

@@ -58,7 +58,7 @@ def case_impact(scope: Scope) -> Sequence[Impact]:
     share = f"{100 * day['automatic'] / day['all']:.0f} %" if day["all"] else "–"
     seen = f"the last {COUNTED:,}" if day["all"] == COUNTED else f"{day['all']:,}"
     return [
-        Impact(counted(waiting), "cases wait for a person now"),
+        numbered(waiting, "case waits for a person now", "cases wait for a person now"),
         Impact(share, f"of {seen} cases of the last day passed by themselves and would wait too"),
     ]
 
@@ -79,3 +79,8 @@ def bounded_each(*lists: QuerySet) -> list[int]:
 
 def counted(number: int) -> str:
     return f"more than {COUNTED:,}" if number > COUNTED else f"{number:,}"
+
+
+def numbered(number: int, one: str, several: str) -> Impact:
+    """What ``bounded`` counted, in the words for so many."""
+    return Impact(counted(number), one if number == 1 else several)

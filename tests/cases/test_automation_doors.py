@@ -48,7 +48,7 @@ def test_the_page_says_what_a_stop_would_hit(world):
         world.submit(signals=signals)
     world.submit(domain="shipping")
     text = sign_in(world.supervisor).get(PAGE, {"where": str(world.tenant.pk), "domain": "billing"}).content.decode()
-    assert re.search(r"<b>1</b> cases wait", text)
+    assert re.search(r"<b>1</b> case waits", text)
     assert re.search(r"<b>75 %</b> of 4 cases of the last day", text)
 
 

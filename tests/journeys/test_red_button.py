@@ -62,7 +62,7 @@ def stops(page: Page) -> None:
     card.get_by_role("button", name="Show what it would hit").click()
     page.wait_for_url("**domain=billing**")
     expect(card).to_contain_text("A stop for the domain billing, Acme would hit:")
-    expect(card).to_contain_text("1 cases wait")
+    expect(card).to_contain_text("1 case waits")
     expect(card.get_by_label("Domain")).to_have_value("billing")
     card.get_by_label("Domain").fill("")
     card.get_by_label("Reason").fill(WHY)
