@@ -101,7 +101,7 @@ def _advice(one: Standing, tolerated: float) -> str:
     changed = f"people change {share_words(one.override_rate)} of the drafts ({interval_words(one.override_interval)})"
     match stage_of(one, tolerated):
         case Stage.UNKNOWN:
-            return f"{one.judged} decisions and {one.audits.n} samples: wait for {ENOUGH} of either."
+            return f"Decisions: {one.judged}, samples: {one.audits.n}. Wait for {ENOUGH} of either."
         case Stage.BACK:
             return f"{_begun(error)}, beyond {allowed}: raise the threshold, or let people decide for now."
         case Stage.AGREE:

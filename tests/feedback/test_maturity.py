@@ -28,7 +28,7 @@ def standing(*, judged=0, overridden=0, audits=(0, 0), automatic=0, alpha=None, 
 @pytest.mark.parametrize(
     ("one", "stage", "words"),
     [
-        (standing(judged=29, overridden=9), Stage.UNKNOWN, "29 decisions and 0 samples: wait for 30"),
+        (standing(judged=29, overridden=9), Stage.UNKNOWN, "Decisions: 29, samples: 0. Wait for 30"),
         (standing(audits=(60, 9), automatic=300), Stage.BACK, "beyond the tolerated 2.0 %: raise the threshold"),
         (standing(judged=90, overridden=9, alpha=0.4, twofold=50), Stage.AGREE, "alpha 0.40 on 50 cases"),
         (standing(judged=90, overridden=9, alpha=0.4, twofold=9), Stage.PEOPLE, "People change 10.0 % of the drafts"),
