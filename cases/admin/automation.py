@@ -136,12 +136,11 @@ class AutomationSwitchAdmin(ReadOnlyAdmin, HistoryPages):
 
     def _forms(self, request: HttpRequest, rights: HeldRights) -> tuple[StopForm, ResumeForm]:
         """The one that was sent is bound; what the preview asked for is filled in again."""
-        sent = request.POST if request.method == "POST" else None
-        resumes = sent is not None and "resume" in sent
-        asked = {name: request.GET[name] for name in ("where", "domain", "action") if request.GET.get(name)}
+        sent, asked = request.POST, _asked(request)
+        where = {name: asked[name] for name in asked if name in ScopeForm.base_fields}
         return (
-            StopForm(None if resumes else sent, rights=rights, initial=asked, auto_id="stop_%s"),
-            ResumeForm(sent if resumes else None, rights=rights, initial=asked, auto_id="resume_%s"),
+            StopForm(sent if "stop" in sent else None, rights=rights, initial=asked, auto_id="stop_%s"),
+            ResumeForm(sent if "resume" in sent else None, rights=rights, initial=where, auto_id="resume_%s"),
         )
 
     def _stop(self, request: HttpRequest, form: StopForm) -> HttpResponse:
@@ -224,14 +223,20 @@ def _runs(form: RecallForm) -> bool:
     return switch.read(form.cleaned_data["tenant"], domain=form.cleaned_data["domain"]).allowed
 
 
+def _asked(request: HttpRequest) -> dict[str, str]:
+    """What the preview is asked of: by its button, with everything else that was filled in, or by the address."""
+    sent = request.POST if "preview" in request.POST else request.GET
+    return {name: sent[name] for name in ("where", "domain", "action", "depth", "reason") if sent.get(name)}
+
+
 def _impact(request: HttpRequest, rights: HeldRights) -> dict[str, Any] | None:
     """What a stop of the asked scope would hit; of the person's first tenant where none is asked."""
-    named = {"where": request.GET.get("where", ""), "domain": request.GET.get("domain", "")}
-    form = ScopeForm(named | {"action": request.GET.get("action", "")}, rights=rights)
+    asked = _asked(request)
+    form = ScopeForm(asked, rights=rights)
     if not form.fields["where"].choices:
         return None
-    if not named["where"]:
-        form = ScopeForm(named | {"where": form.fields["where"].choices[0][0]}, rights=rights)
+    if "where" not in asked:
+        form = ScopeForm(asked | {"where": form.fields["where"].choices[0][0]}, rights=rights)
     if not form.is_valid():
         return None
     scope = form.scope()

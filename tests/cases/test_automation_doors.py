@@ -52,6 +52,17 @@ def test_the_page_says_what_a_stop_would_hit(world):
     assert re.search(r"<b>75 %</b> of 4 cases of the last day", text)
 
 
+def test_the_preview_moves_nothing_and_forgets_nothing(world):
+    world.submit(domain="shipping")
+    asked = {"where": str(world.tenant.pk), "domain": "shipping", "depth": "2", "reason": "Prices", "preview": "1"}
+    answer = sign_in(world.supervisor).post(PAGE, asked)
+    text = answer.content.decode()
+    assert "for <b>the domain shipping, Acme</b> would hit" in text and "<b>1</b> case waits" in text
+    assert re.search(r'name="reason" value="Prices"[^>]*id="stop_reason"', text), "as it was filled in"
+    assert answer.context["resume_form"].initial == {"where": str(world.tenant.pk), "domain": "shipping"}
+    assert switch.read(world.tenant, domain="shipping").allowed
+
+
 def test_impact_is_bounded_and_tells_nothing_of_another_tenant(world, monkeypatch):
     monkeypatch.setattr(impact, "COUNTED", 2)
     make_world("other").submit()

@@ -60,7 +60,6 @@ def stops(page: Page) -> None:
     card = page.get_by_role("form", name="Stop")
     card.get_by_label("Domain").fill("billing")
     card.get_by_role("button", name="Show what it would hit").click()
-    page.wait_for_url("**domain=billing**")
     expect(card).to_contain_text("A stop for the domain billing, Acme would hit:")
     expect(card).to_contain_text("1 case waits")
     expect(card.get_by_label("Domain")).to_have_value("billing")
