@@ -102,6 +102,7 @@ def test_what_is_refused_stays_with_its_text_and_its_keys(page, world):
     expect(page.get_by_text("Choose Edit to send your version").first).to_be_visible()
     expect(page.get_by_label("Notes")).to_have_value("All my findings.")
     expect(page.locator("[data-first-error]")).to_be_focused()
+    expect(page.locator("[data-verdict=accept]")).to_have_attribute("aria-pressed", "true")
     assert page.evaluate(SAME) and path(page) == here
     entry = Entry.objects.get(case__external_id="conv-1")
     claims.release(entry.case_id, world.reviewer, entry.generation)
@@ -149,11 +150,64 @@ def test_whoever_was_signed_out_signs_in_and_finds_what_they_wrote(page, world):
     page.get_by_label("Notes").fill("All my findings.")
     page.context.clear_cookies()
     press(page, "Escape", "a", "Control+Enter")
+    expect(page.get_by_label("Username")).to_be_visible()
+    entry = Entry.objects.get(case__external_id="conv-1")
+    claims.release(entry.case_id, world.reviewer, entry.generation)
+    claims.claim(entry.case, world.reviewer)
     page.get_by_label("Username").fill(world.reviewer.username)
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     shows(page, "conv-1")
     expect(page.get_by_label("Notes")).to_have_value("All my findings.")
+    assert not Review.objects.exists()
+
+
+STRAY = """() => {
+    const strike = () => document.activeElement.dispatchEvent(
+        new KeyboardEvent('keydown', {key: 'e', bubbles: true, cancelable: true}));
+    const send = window.fetch;
+    window.fetch = async (...asked) => {
+        const answer = await send(...asked);
+        strike();
+        return answer;
+    };
+    document.addEventListener('case-shown', strike);
+}"""
+
+
+def test_what_is_typed_on_while_a_decision_is_on_its_way_is_no_key_of_the_next_case(page):
+    """Before the answer is put, and after: the hand means the page that it saw."""
+    page.evaluate(STRAY)
+    press(page, "a", "Control+Enter")
+    shows(page, "conv-2")
+    expect(page.get_by_role("heading", name="conv-2", exact=True)).to_be_focused()
+    expect(page.locator("[aria-pressed=true]")).to_have_count(0)
+    page.wait_for_timeout(500)  # The hand has come to rest.
+    press(page, "a")
+    expect(page.locator("[data-verdict=accept]")).to_have_attribute("aria-pressed", "true")
+
+
+def test_nothing_is_written_into_a_page_that_is_about_to_go(page):
+    page.evaluate("() => { window.fetch = () => new Promise(() => {}); }")
+    page.get_by_label("Notes").fill("Mine.")
+    press(page, "Escape", "a", "Control+Enter")
+    expect(page.get_by_text("Accept is chosen")).to_be_visible()
+    page.get_by_label("Notes").focus()
+    page.keyboard.type(" he r")
+    page.keyboard.insert_text("pasted")
+    expect(page.get_by_label("Notes")).to_have_value("Mine.")
+    expect(page.locator("[data-verdict=accept]")).to_have_attribute("aria-pressed", "true")
+
+
+def test_control_enter_in_a_place_of_its_own_sends_what_stands_there(page):
+    first = path(page)
+    press(page, "a", "u", "Control+Enter")
+    expect(page.locator(".field-error").first).to_be_visible()
+    assert path(page) == first, "what only takes a form is no address to come back to"
+    press(page, "s")
+    page.keyboard.type("Out of my field.")
+    press(page, "Control+Enter")
+    expect(page.get_by_text("Skipped.")).to_be_visible()
     assert not Review.objects.exists()
 
 

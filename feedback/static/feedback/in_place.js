@@ -4,16 +4,34 @@
    with a signal that is aborted when that case is left, for the reason `sent` where the server has what was written. */
 {
     const SLOW = 600; // milliseconds after which somebody who waits is told that they do
+    const TYPING = 400; // milliseconds within which keys follow on each other while somebody types
+    const LEAVING = 2000; // milliseconds after which a page that was to be left is taken to have been kept
     const NO_ANSWER = 'There is no answer, so that nobody knows whether your decision has arrived. Everything you wrote is still here: send it again, it counts only once.';
     const FAULT = 'The server failed before it could answer. Everything you wrote is still here: send it again, it counts only once.';
+
+    const REFUSED = {
+        413: 'This is too long to be sent. Everything you wrote is still here: shorten it, and send it again.',
+        429: 'Too much was sent at once. Everything you wrote is still here: wait a moment, and send it again.',
+    };
 
     const root = document.documentElement;
     const addressOf = () => location.pathname + location.search;
     let shown = addressOf();
     let isSending = false;
+    let strayAt = -Infinity; // when a key was last pressed that was meant for the page before, as events tell the time
     let leaving = null;
 
+    // What only takes a form, as after a refusal, cannot be asked for again: the address is that of the case.
+    const standAtTheCase = () => {
+        const work = document.querySelector('[data-decision]')?.dataset.work;
+        if (work && location.pathname !== work) {
+            history.replaceState(null, '', work);
+            shown = addressOf();
+        }
+    };
+
     const begin = () => {
+        standAtTheCase();
         leaving = new AbortController();
         document.dispatchEvent(new CustomEvent('case-shown', {detail: {signal: leaving.signal}}));
         if (document.querySelector('[data-review]')) {
@@ -116,12 +134,13 @@
         } finally {
             clearTimeout(slow);
         }
-        if (response.status >= 500) {
-            stay(form, FAULT);
+        if (response.status >= 500 || response.status in REFUSED) {
+            stay(form, REFUSED[response.status] ?? FAULT);
             return;
         }
-        if (!response.headers.has('X-In-Place')) {
-            location.reload(); // Signed out, or nobody's case any more: it is asked for anew, and what was written returns.
+        if (!response.headers.has('X-In-Place')) { // Signed out, or nobody's case any more, and in no case decided.
+            document.dispatchEvent(new CustomEvent('case-not-sent'));
+            location.reload(); // It is asked for anew, and what was written returns.
             return;
         }
         if (response.status === 204) {
@@ -151,7 +170,31 @@
             send(form, event.submitter);
         }
         isSending = true; // A second press of an impatient finger sends nothing.
+        if (!isHere) {
+            setTimeout(() => {
+                isSending = false; // Still here: the browser was told to stop.
+            }, LEAVING);
+        }
     });
+
+    // --- a hand that types on ----------------------------------------------------------------------------------------
+
+    const isTyped = (event) => !event.ctrlKey && !event.metaKey && !event.altKey
+        && (event.key.length === 1 || ['Enter', 'Backspace', 'Delete'].includes(event.key));
+
+    // What is typed while a decision is on its way would be lost with this page, and then be keys of the next one.
+    addEventListener('keydown', (event) => {
+        if (isTyped(event) && (isSending || event.timeStamp - strayAt < TYPING)) {
+            strayAt = event.timeStamp;
+            event.preventDefault();
+            event.stopImmediatePropagation();
+        }
+    }, true);
+    addEventListener('beforeinput', (event) => {
+        if (isSending) {
+            event.preventDefault();
+        }
+    }, true);
     addEventListener('pageshow', (event) => {
         isSending &&= !event.persisted;
     });

@@ -304,7 +304,12 @@ document.addEventListener('case-shown', ({detail: {signal}}) => {
         }
         if (form && event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
             event.preventDefault();
-            send();
+            const aside = event.target.closest('[data-aside-key] form');
+            if (aside) {
+                aside.requestSubmit(); // What is written there is sent, and not a verdict chosen before.
+            } else {
+                send();
+            }
             return;
         }
         if (event.key === 'Escape' && isTyping(event.target)) {
@@ -392,6 +397,10 @@ document.addEventListener('case-shown', ({detail: {signal}}) => {
         every(HEARTBEAT, beat);
         drawDiff();
         countChecked();
+        const refused = form.querySelector('[data-verdict][aria-pressed="true"]');
+        if (refused) {
+            choose(refused.dataset.verdict);
+        }
     }
     document.addEventListener('keydown', onKey, {signal});
     page.querySelector('[data-first-error]')?.focus();
