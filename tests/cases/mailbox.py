@@ -4,6 +4,8 @@ import socketserver
 import threading
 from types import TracebackType
 
+SMTP = "django.core.mail.backends.smtp.EmailBackend"  # The real one, in place of that of Django's test runner.
+
 
 class _Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:

@@ -14,7 +14,6 @@ from cases.notice_ways import UrlRefused, checked
 from cases.permissions import Denied
 from cases.services import notices
 from cases.services.notices import QUIET, RETRY_DELAYS, SETTLE, News, backlog, resend, send_due, tell
-from tests.cases.mailbox import Mailbox
 from tests.cases.receiver import Receiver, answer
 from tests.cases.test_admin_cases import form_of, sign_in
 from tests.threads import failures, in_parallel
@@ -22,7 +21,6 @@ from tests.worlds import make_world
 
 pytestmark = pytest.mark.django_db
 CHANNELS = "/admin/cases/noticechannel/"
-SMTP = "django.core.mail.backends.smtp.EmailBackend"
 SECOND = timedelta(seconds=1)
 W = Notice.State
 
@@ -34,14 +32,6 @@ def world(db):
         person.email = f"{person.first_name.lower()}@acme.example"
         person.save()
     return world
-
-
-@pytest.fixture
-def mailbox(settings):
-    with Mailbox() as box:
-        settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT = SMTP, "127.0.0.1", box.port
-        settings.EMAIL_USE_TLS = False
-        yield box
 
 
 def news(world, key="k", *, to=None, text="Something is due.", kind="sla.notify") -> News:

@@ -21,7 +21,6 @@ from cases.services.decisions import Decision
 from cases.vocabulary import Verdict
 from tests.worlds import make_world
 
-SMTP = "django.core.mail.backends.smtp.EmailBackend"
 ANNA = {"reference": "c_1", "email": "anna@example.com", "locale": "en"}
 TEXTS = {
     "received": "{promise}\n\n{opt_out}",

@@ -18,7 +18,8 @@ from cases.models import (
 from cases.permissions import Denied
 from cases.services import customer_notices, customer_sending
 from cases.services.notices import LEASE, RETRY_DELAYS
-from tests.cases.customers.telling import ANNA, HOUR, SMTP, furnished, send_after, states, template, told
+from tests.cases.customers.telling import ANNA, HOUR, furnished, send_after, states, template, told
+from tests.cases.mailbox import SMTP
 from tests.cases.receiver import Receiver, answer
 from tests.threads import failures, in_parallel
 
